@@ -1,0 +1,1 @@
+"""Randomisation lists: generation, release, verification. Pure; the store lives elsewhere."""

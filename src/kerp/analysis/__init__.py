@@ -1,0 +1,1 @@
+"""What tables say. Cannot tell real records from simulated ones."""

@@ -1,0 +1,1 @@
+"""What every room stands on: errors, digests, files, elapsed time, seeds. Knows nothing of medicine."""

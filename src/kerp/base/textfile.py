@@ -1,0 +1,63 @@
+"""Reading and writing files so that a bad one gets a clear message and a failed write leaves the old one whole."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from kerp.base.errors import Fault, KerpError
+
+
+def read_bytes(path: Path | str) -> bytes:
+    """The whole file; a missing file, a directory or an unreadable one is a `KerpError` that names it."""
+    path = Path(path)
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise KerpError(Fault("there is no such file", where=str(path))) from None
+    except IsADirectoryError:
+        raise KerpError(Fault("this is a directory; a file is expected", where=str(path))) from None
+    except OSError as error:
+        raise KerpError(Fault(f"the file cannot be read: {error.strerror}", where=str(path))) from None
+
+
+def read_text(path: Path | str, *, may_be_empty: bool = False) -> str:
+    """The whole file as UTF-8 text (a byte-order mark is dropped); names the first byte that is not UTF-8."""
+    raw = read_bytes(path)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        message = f"the file is not UTF-8 text (byte {error.start})"
+        raise KerpError(Fault(message, where=str(path), line=line, allowed="UTF-8")) from None
+    if not may_be_empty and not text.strip():
+        raise KerpError(Fault("the file is empty", where=str(path)))
+    return text
+
+
+def write_atomic(path: Path | str, content: str | bytes) -> None:
+    """Write beside the target, flush to disk, then rename: the old file stays whole until the new one is."""
+    path = Path(path)
+    data = content.encode() if isinstance(content, str) else content
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644 & ~_umask())  # noqa: PTH101  mkstemp makes it private
+        os.replace(temporary, path)  # noqa: PTH105
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        message = f"the file cannot be written: {error.strerror}; what was there before is unchanged"
+        raise KerpError(Fault(message, where=str(path))) from None
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

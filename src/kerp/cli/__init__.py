@@ -1,0 +1,1 @@
+"""Argument parsing. Every command imports its room only when it runs."""

@@ -1,0 +1,1 @@
+"""Ketamine and esketamine: routes, concentration, effect, forecast. Knows no patient and no session."""

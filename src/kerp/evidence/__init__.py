@@ -1,0 +1,1 @@
+"""Who said which number: sourced values, citations, published results. Data only, no opinion."""

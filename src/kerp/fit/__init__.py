@@ -1,0 +1,1 @@
+"""Identifiability, Bayesian fits, recovery."""

@@ -1,0 +1,1 @@
+"""A synthetic person: drug response, learning, behaviour. Traits only, no processes."""

@@ -1,0 +1,1 @@
+"""What should happen: frozen protocol data, loader, checker, dose arithmetic, schedules."""

@@ -1,0 +1,1 @@
+"""How a log becomes a file and tidy tables. Cannot tell a real log from a simulated one."""

@@ -1,0 +1,1 @@
+"""What did happen and what follows: the pure engine (fold, decide, advise)."""

@@ -1,0 +1,1 @@
+"""Who presses the buttons when nobody is there."""
