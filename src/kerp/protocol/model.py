@@ -271,7 +271,7 @@ class SessionPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A hold, stop or warning rule: `kind` names the small function in `kerp.session.rules`, data gives thresholds."""
+    """A hold, stop or warning rule: `kind` names a function of `kerp.session.rules`, data gives thresholds."""
 
     id: str
     kind: str
@@ -293,7 +293,8 @@ class DischargeCriterion:
     """One reason a participant may not leave yet."""
 
     id: str
-    kind: str  # elapsed | moaas | orientation | gait | blood_pressure | felt_effect | suicidality | nausea | escort | advice
+    # elapsed | moaas | orientation | gait | blood_pressure | felt_effect | suicidality | nausea | escort | advice
+    kind: str
     title: str
     source: str
     mark: Mark
@@ -353,7 +354,7 @@ class StoppingRuleSignature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """Everything a site needs to run one arm of the course, resolved (shipped base + site overlay + signed rules)."""
+    """Everything a site needs to run one arm: resolved (shipped base + site overlay + signed rules)."""
 
     schema_version: int
     id: str
