@@ -1,0 +1,124 @@
+"""`kerp trial`: design the trial, know its operating characteristics before it starts."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kerp.base.errors import Fault, KerpError
+from kerp.cli.output import echo_json, echo_table, json_option
+
+if TYPE_CHECKING:
+    from kerp.trial.bounds import Bounds
+
+
+@click.group()
+def trial() -> None:
+    """Design, power and simulate a trial.
+
+    Example: kerp trial power timing-2x2 --effect-sd 1 --target 0.8
+    """
+
+
+@trial.command("bounds")
+@click.option("--kind", required=True, help="obf, pocock, ldof, ldpocock (Lan-DeMets spendings) or hsd.")
+@click.option("--looks", type=int, help="Number of equally spaced looks, the last one included.")
+@click.option("--information", help="Unequal looks instead: fractions such as 0.4,0.7,1.")
+@click.option("--alpha", type=float, default=0.025, show_default=True, help="One-sided error rate.")
+@click.option("--power", type=float, default=0.9, show_default=True, help="For inflation and average size.")
+@click.option("--gamma", type=float, help="Of the Hwang-Shih-DeCani spending.")
+@click.option("--futility", help="Beta spending: ldof, ldpocock or hsd. Beta is 1 - power.")
+@click.option("--futility-gamma", type=float, help="Gamma of an hsd futility spending.")
+@click.option("--binding", is_flag=True, help="Futility is binding: the efficacy bounds take credit for it.")
+@json_option
+def bounds_command(
+    *,
+    kind: str,
+    looks: int | None,
+    information: str | None,
+    alpha: float,
+    power: float,
+    gamma: float | None,
+    futility: str | None,
+    futility_gamma: float | None,
+    binding: bool,
+    as_json: bool,
+) -> None:
+    r"""Group-sequential bounds, what they cost and what they save.
+
+    \b
+    Example: kerp trial bounds --kind obf --looks 3
+    Example: kerp trial bounds --kind hsd --gamma -4 --looks 3 --futility ldof --power 0.8
+    """
+    from kerp.trial.bounds import bounds
+
+    result = bounds(
+        kind, _fractions(looks, information), alpha, power, gamma, _futility(futility, futility_gamma, binding)
+    )
+    if as_json:
+        echo_json({key: _finite(value) for key, value in _fields(result).items()})
+        return
+    _show_bounds(result)
+
+
+def _fractions(looks: int | None, information: str | None) -> tuple[float, ...]:
+    from kerp.trial.bounds import MOST_LOOKS, equal_information
+
+    if (looks is None) == (information is None):
+        raise KerpError(Fault("give either --looks or --information", ways_out=("--looks 3", "--information 0.5,1")))
+    if looks is not None:
+        if not 1 <= looks <= MOST_LOOKS:
+            message = "too few or too many looks"
+            raise KerpError(Fault(message, field="--looks", found=str(looks), allowed=f"1 to {MOST_LOOKS}"))
+        return equal_information(looks)
+    try:
+        return tuple(float(part) for part in (information or "").split(","))
+    except ValueError:
+        message = "information fractions are numbers with commas between"
+        raise KerpError(Fault(message, field="--information", found=information or "", allowed="0.4,0.7,1")) from None
+
+
+def _futility(kind: str | None, gamma: float | None, binding: bool) -> Any:
+    from kerp.trial.bounds import FUTILITY_KINDS, Futility
+
+    if kind is None and (binding or gamma is not None):
+        raise KerpError(Fault("there is no futility bound to describe", ways_out=("add --futility ldof",)))
+    if kind is not None and kind not in FUTILITY_KINDS:
+        allowed = ", ".join(FUTILITY_KINDS)
+        raise KerpError(Fault("there is no such futility spending", field="--futility", found=kind, allowed=allowed))
+    return Futility(kind=kind, gamma=gamma, binding=binding) if kind else None
+
+
+def _fields(result: Any) -> dict[str, Any]:
+    from dataclasses import fields
+
+    return {f.name: getattr(result, f.name) for f in fields(result)}
+
+
+def _finite(value: Any) -> Any:
+    """A bound at infinity is no bound: null in JSON."""
+    if isinstance(value, tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _show_bounds(result: Bounds) -> None:
+    columns = ["look", "information", "z", "one-sided p", "alpha spent", "stops early, effect", "stops early, none"]
+    columns += ["futility z"] if result.futility_z else []
+    rows = []
+    for k, fraction in enumerate(result.information):
+        row: list[object] = [k + 1, f"{fraction:.3f}", f"{result.z[k]:.5f}", f"{result.p_one_sided[k]:.5f}"]
+        row += [f"{result.alpha_spent[k]:.5f}"]
+        row += [f"{result.stop_efficacy_h1[k]:.3f}", f"{result.stop_efficacy_h0[k]:.4f}"]
+        row += [f"{result.futility_z[k]:.5f}"] if result.futility_z else []
+        rows.append(row)
+    echo_table(columns, rows, title=f"{result.kind}, one-sided alpha {result.alpha:g}, power {result.power:g}")
+    click.echo(f"maximum size  {result.inflation:.4f} times the fixed trial (normal theory)")
+    click.echo(f"average size  {result.asn_ratio:.4f} under the effect, {result.asn_ratio_null:.4f} under none")
+    if result.futility_z:
+        text = (
+            "binding: must be obeyed" if result.binding else "non-binding: may be overruled, alpha holds either way"
+        )
+        click.echo(f"futility      {text}")
