@@ -11,7 +11,9 @@ from kerp import __version__
 from kerp.base.errors import KerpError
 
 # name -> (module:attribute, one line for the overview)
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "trial": ("kerp.cli.trial:trial", "design, power and simulate a trial"),
+}
 
 EPILOG = "Research software: clinicians decide; kerp records, times, computes, warns."
 
