@@ -11,12 +11,12 @@ from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from kerp.base.data import ids, path_of
 from kerp.base.errors import Fault, KerpError
-from kerp.base.tomlfile import TomlDocument, dotted, read_toml
-from kerp.evidence.sourced import Mark, Sourced
+from kerp.base.tomlfile import read_toml
+from kerp.drug.datafile import DataFile
+from kerp.evidence.sourced import Sourced
 
 
 class InputShape(StrEnum):
@@ -107,7 +107,7 @@ def load_route(route_id: str) -> Route:
 
 def read_route(path: Path | str) -> Route:
     """Read one route file; every fault names file, line and field."""
-    return _Reader(read_toml(path), Path(path).stem).route()
+    return _route(DataFile(read_toml(path)), Path(path).stem)
 
 
 def dose_fault(route: Route, dose: float) -> Fault | None:
@@ -172,100 +172,42 @@ def _fault(route: Route, dose: float, message: str) -> Fault:
     return Fault(message, field="dose", found=found, allowed=allowed_doses(route), ways_out=ways)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Turns one parsed file into a `Route`; raises with file, line and field."""
+def _route(file: DataFile, route_id: str) -> Route:
+    found = file.text("input_shape")
+    if found not in set(InputShape):
+        raise file.error(("input_shape",), "unknown input shape", found, ", ".join(InputShape))
+    return Route(
+        id=route_id,
+        name=file.text("name"),
+        agent=file.text("agent"),
+        dose_unit=file.text("dose_unit"),
+        input_shape=InputShape(found),
+        model=file.text("model"),
+        sample_model=file.text("sample_model"),
+        models=file.texts("models"),
+        dose=_span(file, "dose"),
+        expected=Window(**{key: file.sourced("expected", key) for key in ("peak_from", "peak_to", "no_onset_by")}),
+        duration=_span(file, "duration") if file.has("duration") else None,
+        permitted=tuple(_permitted(file, index) for index in range(file.count("permitted"))),
+        errata=tuple(_erratum(file, index) for index in range(file.count("errata"))),
+        device=_device(file) if file.has("device") else None,
+        monitoring=tuple(file.table("monitoring").items()),
+    )
 
-    document: TomlDocument
-    route_id: str
 
-    def route(self) -> Route:
-        data = self.document.data
-        return Route(
-            id=self.route_id,
-            name=self._text("name"),
-            agent=self._text("agent"),
-            dose_unit=self._text("dose_unit"),
-            input_shape=self._shape(),
-            model=self._text("model"),
-            sample_model=self._text("sample_model"),
-            models=tuple(str(model) for model in data.get("models", [])),
-            dose=self._span("dose"),
-            expected=Window(**self._group("expected", ("peak_from", "peak_to", "no_onset_by"))),
-            duration=self._span("duration") if "duration" in data else None,
-            permitted=tuple(self._permitted(i) for i in range(len(data.get("permitted", [])))),
-            errata=tuple(self._erratum(i) for i in range(len(data.get("errata", [])))),
-            device=self._device() if "device" in data else None,
-            monitoring=tuple((key, self._sourced("monitoring", key)) for key in data.get("monitoring", {})),
-        )
+def _span(file: DataFile, table: str) -> Span:
+    return Span(**{key: file.sourced(table, key) for key in ("usual", "min", "max")})
 
-    def _get(self, *path: str | int) -> Any:
-        value: Any = self.document.data
-        for part in path:
-            try:
-                value = value[part]
-            except (KeyError, IndexError, TypeError):
-                raise self._error(path, "this field is missing") from None
-        return value
 
-    def _error(self, path: tuple[str | int, ...], message: str, found: str = "", allowed: str = "") -> KerpError:
-        where, line = self.document.where, self.document.line_of(path)
-        return KerpError(Fault(message, where=where, line=line, field=dotted(path), found=found, allowed=allowed))
+def _device(file: DataFile) -> Device:
+    return Device(**{key: file.sourced("device", key) for key in ("dose", "volume", "sprays", "min_gap")})
 
-    def _text(self, *path: str | int) -> str:
-        value = self._get(*path)
-        if not isinstance(value, str) or not value:
-            raise self._error(path, "text is expected", found=repr(value))
-        return value
 
-    def _number(self, *path: str | int) -> float:
-        value = self._get(*path)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise self._error(path, "a number is expected", found=repr(value))
-        return float(value)
+def _permitted(file: DataFile, index: int) -> PermittedDose:
+    dose_mg = file.within("dose_mg", "mg", "permitted", index)
+    return PermittedDose(dose_mg=dose_mg, devices=int(file.number("permitted", index, "devices")))
 
-    def _mark(self, *path: str | int) -> Mark:
-        value = self._text(*path)
-        if value not in set(Mark):
-            raise self._error(path, "unknown mark", found=value, allowed=", ".join(Mark))
-        return Mark(value)
 
-    def _sourced(self, *path: str | int) -> Sourced:
-        note = self._get(*path).get("note", "") if isinstance(self._get(*path), dict) else ""
-        return Sourced(
-            value=self._number(*path, "value"),
-            unit=self._text(*path, "unit"),
-            source=self._text(*path, "source"),
-            mark=self._mark(*path, "mark"),
-            note=str(note),
-        )
-
-    def _group(self, table: str, keys: tuple[str, ...]) -> dict[str, Sourced]:
-        return {key: self._sourced(table, key) for key in keys}
-
-    def _span(self, table: str) -> Span:
-        return Span(**self._group(table, ("usual", "min", "max")))
-
-    def _device(self) -> Device:
-        return Device(**self._group("device", ("dose", "volume", "sprays", "min_gap")))
-
-    def _shape(self) -> InputShape:
-        found = self._text("input_shape")
-        if found not in set(InputShape):
-            raise self._error(("input_shape",), "unknown input shape", found, ", ".join(InputShape))
-        return InputShape(found)
-
-    def _dose_mg(self, *path: str | int) -> Sourced:
-        return Sourced(
-            value=self._number(*path, "dose_mg"),
-            unit="mg",
-            source=self._text(*path, "source"),
-            mark=self._mark(*path, "mark"),
-        )
-
-    def _permitted(self, index: int) -> PermittedDose:
-        devices = self._number("permitted", index, "devices")
-        return PermittedDose(dose_mg=self._dose_mg("permitted", index), devices=int(devices))
-
-    def _erratum(self, index: int) -> Erratum:
-        return Erratum(dose_mg=self._dose_mg("errata", index), reason=self._text("errata", index, "reason"))
+def _erratum(file: DataFile, index: int) -> Erratum:
+    dose_mg = file.within("dose_mg", "mg", "errata", index)
+    return Erratum(dose_mg=dose_mg, reason=file.text("errata", index, "reason"))
