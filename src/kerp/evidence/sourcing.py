@@ -19,8 +19,8 @@ MARKS = frozenset(str(mark) for mark in Mark)
 STRUCTURAL = frozenset({"version", "schema", "order", "index", "year"})
 # Allowed bare in the files of one folder only, each for a reason.
 STRUCTURAL_IN: Mapping[str, frozenset[str]] = {
-    # the shape of a scale: range and grain of an item, codes of answers, worked examples the suite scores
-    "instruments": frozenset({"min", "max", "step", "code", "answers", "subscale_values", "total"}),
+    # the shape of a scale: range and grain of an item, codes, which question a "no" rules out, worked examples
+    "instruments": frozenset({"min", "max", "step", "code", "skip_if", "answers", "subscale_values", "total"}),
 }
 
 # a unit as it ends a key: `at_min`, `dose_mg`, `fall_percent`; a correlation `r` and the like are pure numbers
@@ -101,6 +101,7 @@ def _value(node: dict[str, Any], path: KeyPath, cover: _Cover | None) -> Iterato
 
 def _origin(node: dict[str, Any], path: KeyPath, known: Collection[str]) -> Iterator[_Finding]:
     source, mark = node.get("source"), node.get("mark")
+    ways: tuple[str, ...]
     if "source" not in node:
         yield path, "there is a mark but no source", ('name a reference id, "PAPER Pnn" or "kerp"',)
         return

@@ -239,7 +239,7 @@ class Example:
     answers: dict[str, float]
     total: float | None = None
     band: str = ""
-    subscales: dict[str, float] | None = None
+    subscale_values: dict[str, float] | None = None
     flags: tuple[str, ...] = ()
 
 
