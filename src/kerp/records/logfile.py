@@ -1,9 +1,8 @@
 """The log file: JSON Lines, one entry a line, hash-chained, self-contained.
 
-Line 1 is the opening record: format and version, and the resolved protocol the log was kept under, so that a log can
-be replayed years later. Every following line is `{"entry": ..., "hash": ...}`. A last line cut off by a power failure is
-dropped with a warning; damage anywhere else is refused with its line number, and nothing is read past it.
-"""
+Line 1 is the opening record: format and version, and the resolved protocol the log was kept under, so that a log
+can be replayed years later. Every following line is `{"entry": ..., "hash": ...}`. A last line cut off by a power
+failure is dropped with a warning; damage anywhere else is refused with its line number, and nothing is read past it.
 
 from __future__ import annotations
 
@@ -131,7 +130,7 @@ def _parse_lines(raw: bytes, where: str) -> tuple[list[Any], list[str]]:
             parsed.append(json.loads(piece.decode("utf-8"), parse_constant=_refuse_constant))
         except ValueError as error:
             if number == len(pieces) and number > 1:
-                cut = f"{where}:{number}: the last line was cut off (power failure?) and is left out; the rest is whole"
+                cut = f"{where}:{number}: the last line was cut off (power failure?) and left out; the rest is whole"
                 return parsed, [cut]
             reason = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "not JSON"
             raise KerpError(_damage(f"the line is damaged ({reason})", where, number)) from None
