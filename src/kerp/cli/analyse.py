@@ -1,0 +1,124 @@
+"""`kerp analyse`: one repeated-measures fit on any table, or a whole analysis plan on a trial's tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from kerp.cli.output import echo_json, echo_table, json_option
+
+
+class _PlanByDefault(click.Group):
+    """`kerp analyse TABLES_DIR --plan ...` runs the plan; `kerp analyse mmrm ...` is an ordinary subcommand."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands:
+            return "plan", self.commands["plan"], args
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0].startswith("-") and args[0] not in ("-h", "--help"):
+            args = ["plan", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_PlanByDefault, context_settings={"help_option_names": ["-h", "--help"]})
+def analyse() -> None:
+    """Estimates from tables: a repeated-measures fit, or a whole analysis plan.
+
+    \b
+    Example: kerp analyse mmrm --data long.csv --outcome YBOCS --subject ID --visit VISIT --arm ARM --json
+    Example: kerp analyse tables/ --plan timing-two-arm --out results/
+    """  # noqa: D301
+
+
+@analyse.command()
+@click.option("--data", required=True, help="CSV (or Parquet): one row per participant and visit.")
+@click.option("--outcome", required=True)
+@click.option("--subject", required=True)
+@click.option("--visit", required=True)
+@click.option("--arm", required=True)
+@click.option("--covariates", default="", help="Columns, comma separated; numbers stay numbers, text is a factor.")
+@click.option("--baseline", help="Baseline value of the outcome, a numeric column.")
+@click.option("--baseline-by-visit", is_flag=True, help="Let the slope on baseline differ between visits.")
+@click.option("--reference", "references", multiple=True, metavar="COL=LEVEL", help="Reference level of a factor.")
+@click.option("--time", help="Numeric column: a linear time effect instead of visits.")
+@click.option("--covariance", type=click.Choice(["us", "ar1", "arh1", "toep", "cs"]), help="Default: by sample size.")
+@click.option(
+    "--df", "method", type=click.Choice(["satterthwaite", "kr", "kr-linear"]), help="Default: by sample size."
+)
+@json_option
+def mmrm(data: str, as_json: bool, **options: Any) -> None:
+    """Mixed model for repeated measures by restricted maximum likelihood, arm minus reference at each visit.
+
+    \b
+    Example: kerp analyse mmrm --data fev.csv --outcome FEV1 --subject USUBJID --visit AVISIT --arm ARMCD
+             --covariates RACE,SEX --covariance us --df satterthwaite --json
+    """  # noqa: D301
+    from kerp.analysis.columns import read_columns
+    from kerp.analysis.mmrm import fit_mmrm
+    from kerp.analysis.mmrm_output import as_dict
+
+    result = fit_mmrm(read_columns(data), _spec(**options))
+    if as_json:
+        echo_json(as_dict(result))
+    else:
+        _show(result)
+
+
+def _spec(
+    covariates: str, references: tuple[str, ...], covariance: str | None, method: str | None, **names: Any
+) -> Any:
+    from kerp.analysis.covariance import Structure
+    from kerp.analysis.degrees import Method
+    from kerp.analysis.spec import MmrmSpec
+
+    return MmrmSpec(
+        covariates=tuple(name.strip() for name in covariates.split(",") if name.strip()),
+        references=_references(references),
+        covariance=Structure(covariance) if covariance else None,
+        method=Method(method) if method else None,
+        **names,
+    )
+
+
+def _references(texts: tuple[str, ...]) -> dict[str, str]:
+    from kerp.base.errors import Fault, KerpError
+
+    pairs = {}
+    for text in texts:
+        column, sign, level = text.partition("=")
+        if not sign or not column or not level:
+            raise KerpError(Fault("a reference level is written COL=LEVEL", field="--reference", found=text))
+        pairs[column] = level
+    return pairs
+
+
+def _show(result: Any) -> None:
+    from kerp.analysis.mmrm_output import method_line
+
+    click.echo(method_line(result))
+    state = "converged" if result.converged else "NOT CONVERGED"
+    click.echo(
+        f"{result.n_subjects} participants, {result.n_observations} observations, "
+        f"-2 log-likelihood {result.neg2_loglik:.6f}, {state} in {result.convergence.iterations} iterations"
+    )
+    rows = [(name, *_cells(value)) for name, value in result.coefficients.items()]
+    echo_table(("coefficient", "estimate", "SE", "df", "p"), rows)
+    contrasts = [
+        (c.visit, f"{c.arm} - {c.reference}", *_cells(c.result), f"{c.result.ci_low:.3f} to {c.result.ci_high:.3f}")
+        for c in result.contrasts
+    ]
+    echo_table(("visit", "contrast", "estimate", "SE", "df", "p", "95 % interval"), contrasts)
+    for note in result.notes:
+        click.echo(f"note: {note}")
+    for item in result.not_estimable:
+        click.echo(f"cannot be estimated: {item.what}: {item.reason}")
+
+
+def _cells(value: Any) -> tuple[str, str, str, str]:
+    p = "<0.0001" if value.p < 0.0001 else f"{value.p:.4f}"
+    return f"{value.estimate:.4f}", f"{value.se:.4f}", f"{value.df:.1f}", p
