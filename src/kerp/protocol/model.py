@@ -67,6 +67,7 @@ class Agent(StrEnum):
     ESKETAMINE = "esketamine"
     MIDAZOLAM = "midazolam"  # active placebo
     SALINE = "saline"
+    MASKED = "masked"  # of a blinded study protocol: what is in the syringe stays in the allocation store (M8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +163,12 @@ class DoseRule:
     doses_total: int = 1
     blinding: Blinding | None = None
     erratum: str = ""
+    container_ml: Sourced | None = None  # of the syringe or bag: a larger volume is warned about
+    volume_step_ml: Sourced | None = None
+    dose_step_mg: Sourced | None = None
+    source: str = ""  # of the counts above (devices, doses), in `unit`
+    mark: Mark = Mark.ASSUMED
+    unit: str = "count"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +199,7 @@ class TaperStep:
     source: str
     mark: Mark
     text: str = ""
+    unit: str = "fraction"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,6 +358,7 @@ class StoppingRuleSignature:
     signed_by: str
     signed_on: str
     statement: str = ""
+    digest: str = ""  # of the rules as they were signed: a rule changed afterwards no longer matches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,264 @@
+"""Reads a protocol: shipped base, site overlay and signed stopping rules become one resolved, frozen protocol.
+
+Every fault of form comes at once, with file, line, field, what was found and what is allowed. What a clinician would
+object to is `kerp.protocol.check`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from kerp.base.data import DATA, ids, path_of
+from kerp.base.digest import digest
+from kerp.base.errors import Fault, KerpError, UnknownIdError
+from kerp.base.tomlfile import TomlDocument, read_toml
+from kerp.protocol.digest import protocol_digest, rules_digest
+from kerp.protocol.layers import IdPath, Layer, Merged, Origin, id_path
+from kerp.protocol.model import Protocol
+from kerp.protocol.shape import Finding, findings
+from kerp.protocol.words import finding_of
+
+FOLDER = "protocols"
+SCHEMA_VERSION = 1
+BASE, OVERLAY, SIGNED = "shipped base", "site overlay", "signed stopping rules"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digests:
+    """What a log opens with. A shipped protocol is its own base and has neither overlay nor signed rules."""
+
+    resolved: str
+    base: str
+    overlay: str = ""
+    stopping_rules: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """The protocol the engine sees, its digests, and where each field came from."""
+
+    protocol: Protocol
+    digests: Digests
+    origins: Mapping[IdPath, Origin]
+    where: str
+
+    def origin(self, path: str) -> Origin | None:
+        """Origin of a dotted path of keys and record ids, such as `rules.bp_stop.thresholds.sbp_mmhg`."""
+        return Merged(origins=dict(self.origins)).origin(tuple(path.split(".")))
+
+
+def protocol_ids() -> list[str]:
+    """Ids of the shipped protocols."""
+    return ids(FOLDER)
+
+
+def load_protocol(id_or_path: str | Path) -> Resolved:
+    """The resolved protocol of a shipped id, or of a file of the site.
+
+    Raises `KerpError` with every fault of form; `UnknownIdError` names the nearest shipped ids.
+    """
+    text = str(id_or_path)
+    if text in protocol_ids():
+        return _shipped(text)
+    if isinstance(id_or_path, Path) or text.endswith(".toml") or "/" in text or Path(text).is_file():
+        return _resolve(Path(id_or_path))
+    known = protocol_ids()
+    raise UnknownIdError("protocol", text, known)
+
+
+@cache
+def _shipped(identifier: str) -> Resolved:
+    return _resolve(path_of(FOLDER, identifier))
+
+
+def _resolve(path: Path) -> Resolved:
+    merged, document, base = _merge(path, ())
+    protocol = _validate(merged)
+    if base is None or _is_shipped(path):
+        own = protocol_digest(protocol)
+        digests = Digests(resolved=own, base=own)
+    else:
+        digests = _digests(protocol, document, base)
+    _hold_to_signature(protocol, merged)
+    return Resolved(protocol=protocol, digests=digests, origins=merged.origins, where=str(path))
+
+
+def _digests(protocol: Protocol, document: TomlDocument, base: Resolved) -> Digests:
+    rules = document.data.get("stopping_rules")
+    overlay = {key: value for key, value in document.data.items() if key != "stopping_rules"}
+    return Digests(
+        resolved=protocol_digest(protocol),
+        base=base.digests.resolved,
+        overlay=digest(_dates_as_text(overlay)),
+        stopping_rules=digest(_dates_as_text(rules)) if rules else "",
+    )
+
+
+def _is_shipped(path: Path) -> bool:
+    return path.resolve().parent == (DATA / FOLDER).resolve()
+
+
+# ------------------------------------------------------------------------------------------------ layers
+
+
+def _merge(path: Path, below: tuple[Path, ...]) -> tuple[Merged, TomlDocument, Resolved | None]:
+    """All layers of a file merged; `below` are the files that led here, to notice a circle."""
+    if path.resolve() in below:
+        raise KerpError(Fault("this protocol inherits from itself", where=str(path)))
+    document = read_toml(path)
+    parent = document.data.get("inherits")
+    if parent is None:
+        merged = Merged()
+        Layer(merged, BASE if _is_shipped(path) else "file", document).apply(_body(document))
+        return _whole(merged), document, None
+    base_path = _parent_path(parent, document)
+    merged, _, _ = _merge(base_path, (*below, path.resolve()))
+    base_id = str(merged.data.get("id"))
+    base = load_protocol(base_path)
+    merged.data.pop("stopping_rules", None)
+    shipped = _is_shipped(path)
+    _overlay(merged, document, BASE if shipped else OVERLAY)
+    merged.faults += [] if shipped else list(_overlay_faults(document, base_id))
+    return _whole(merged), document, base
+
+
+def _whole(merged: Merged) -> Merged:
+    if merged.faults:
+        raise KerpError(*merged.faults)
+    return merged
+
+
+def _body(document: TomlDocument) -> dict[str, Any]:
+    return {key: value for key, value in document.data.items() if key not in {"inherits", "remove"}}
+
+
+def _overlay(merged: Merged, document: TomlDocument, name: str) -> None:
+    layer = Layer(merged, name, document)
+    layer.remove(document.data.get("remove", []))
+    body = _body(document)
+    signed = body.pop("stopping_rules", None)
+    layer.apply(body)
+    if isinstance(signed, dict):
+        layer = Layer(merged, SIGNED, document)
+        rules = signed.get("rules", [])
+        layer.apply({"rules": rules} if rules else {}, ("stopping_rules",))
+        layer.apply(
+            {key: item for key, item in signed.items() if key != "rules"}, ("stopping_rules",), ("stopping_rules",)
+        )
+
+
+def _parent_path(parent: Any, document: TomlDocument) -> Path:
+    beside = Path(document.where).parent / str(parent)
+    if str(parent).endswith(".toml") and beside.is_file():
+        return beside
+    if parent in protocol_ids():
+        return path_of(FOLDER, str(parent))
+    ways = ("inherit from a shipped protocol by its id, or from a file beside this one by its name",)
+    line = document.line_of(("inherits",))
+    known = ", ".join(protocol_ids())
+    raise KerpError(
+        Fault("there is nothing to inherit from", document.where, line, "inherits", str(parent), known, ways)
+    )
+
+
+def _overlay_faults(document: TomlDocument, base_id: str) -> list[Fault]:
+    """A variant has its own name, and changes stopping rules only under a signature (M16)."""
+    faults = []
+    data, where = document.data, document.where
+    if data.get("id") in {None, base_id}:
+        ways = ('give the variant its own id, for example id = "site-a-iv"',)
+        faults.append(
+            Fault("a variant needs an id of its own", where, document.line_of(("id",)) or 1, "id", ways_out=ways)
+        )
+    if "rules" in data:
+        ways = (
+            "move the change under [stopping_rules], as [[stopping_rules.rules]], with version, signed_by, signed_on",
+        )
+        message = "hold and stop rules change only under a signature (M16)"
+        faults.append(Fault(message, where, document.line_of(("rules",)), "rules", ways_out=ways))
+    removals = data.get("remove", [])
+    for index, entry in enumerate(removals if isinstance(removals, list) else []):
+        if isinstance(entry, dict) and str(entry.get("path", "")).split(".")[0] == "rules":
+            ways = ("switch the rule off under [[stopping_rules.rules]] with active = false",)
+            line = document.line_of(("remove", index))
+            faults.append(
+                Fault("a rule is switched off, not removed", where, line, f"remove[{index}]", ways_out=ways)
+            )
+    return faults
+
+
+# ------------------------------------------------------------------------------------------------ form
+
+
+@cache
+def adapter() -> TypeAdapter[Protocol]:
+    """The frozen model as pydantic reads it."""
+    return TypeAdapter(Protocol)
+
+
+def _dates_as_text(value: Any) -> Any:
+    """TOML dates become the text a person reads."""
+    if isinstance(value, dict):
+        return {key: _dates_as_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_dates_as_text(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else value
+
+
+def _validate(merged: Merged) -> Protocol:
+    data = _dates_as_text(merged.data)
+    found = list(findings(data))
+    protocol = None
+    try:
+        protocol = adapter().validate_json(json.dumps(data), strict=True)
+    except ValidationError as error:
+        found += [finding_of(entry) for entry in error.errors(include_url=False)]
+    if data.get("schema_version") not in {None, SCHEMA_VERSION}:
+        ways = ("use the kerp version this file was written for",)
+        found.append(
+            Finding(("schema_version",), "this file format is not known", str(data["schema_version"]), "1", ways)
+        )
+    if found or protocol is None:
+        raise KerpError(*_faults(merged, found))
+    return protocol
+
+
+def _faults(merged: Merged, found: list[Finding]) -> list[Fault]:
+    """One fault per place, in the order of the file."""
+    faults: dict[tuple[str, ...], Fault] = {}
+    for item in found:
+        path = id_path(merged.data, item.path)
+        origin = merged.origin(path) or Origin("", "", None)
+        fault = Fault(
+            item.message, origin.where, origin.line, ".".join(path), item.found, item.allowed, item.ways_out
+        )
+        faults.setdefault(path, fault)
+    return sorted(faults.values(), key=lambda fault: (fault.where, fault.line or 0))
+
+
+def _hold_to_signature(protocol: Protocol, merged: Merged) -> None:
+    """The signed digest must be that of the rules in force: a rule changed after signing is a fault (M16)."""
+    signature = protocol.stopping_rules
+    if signature is None:
+        return
+    in_force = rules_digest(protocol, signature)
+    if signature.digest == in_force:
+        return
+    origin = merged.origin(("stopping_rules", "digest")) or Origin("", "", None)
+    changed = (
+        "the rules in force are not the ones that were signed"
+        if signature.digest
+        else "the signature names no digest"
+    )
+    ways = (f'after the signatory has read the rules, write digest = "{in_force}"',)
+    ways += ("raise the version if the rules changed since they were signed",) if signature.digest else ()
+    place = ("stopping_rules.digest", signature.digest, in_force, ways)
+    raise KerpError(Fault(changed, origin.where, origin.line, *place))

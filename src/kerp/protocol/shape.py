@@ -1,0 +1,134 @@
+"""What a protocol file may say, read off the frozen model: names, numbers, units, ids. All faults at once.
+
+Values that depend on each other are a clinician's matter and stand in `kerp.protocol.check`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from kerp.base.tomlfile import KeyPath
+from kerp.evidence.sourced import Sourced
+from kerp.protocol.model import Protocol
+from kerp.protocol.vocabulary import CHOICES, MAY_BE_NEGATIVE, MUST_BE_POSITIVE, UNITS
+
+ID = re.compile(r"[a-z0-9][a-z0-9_-]*")
+LARGEST = 1_000_000.0  # no dose, time or count of a session comes near
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault before it has a file and a line: the path in the merged data, and the words."""
+
+    path: KeyPath
+    message: str
+    found: str = ""
+    allowed: str = ""
+    ways_out: tuple[str, ...] = ()
+
+
+def findings(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """Every unknown name, impossible number, wrong unit and malformed id of a merged protocol."""
+    yield from _record(Protocol, data, ())
+
+
+@cache
+def hints(cls: type[Any]) -> dict[str, Any]:
+    """Field types of a record of the model."""
+    return get_type_hints(cls)
+
+
+def _record(cls: type[Any], data: Mapping[str, Any], path: KeyPath) -> Iterator[Finding]:
+    known = [f.name for f in fields(cls)]
+    for key, value in data.items():
+        if key not in known:
+            yield _unknown((*path, key), key, known)
+        else:
+            yield from _value(hints(cls)[key], value, (*path, key))
+            yield from _choice(cls, key, value, (*path, key))
+    if cls is Sourced:
+        yield from _unit(data, path)
+
+
+def _unknown(path: KeyPath, key: str, known: list[str]) -> Finding:
+    near = get_close_matches(key, known, n=3, cutoff=0.5)
+    ways = (f"did you mean {' or '.join(near)}?",) if near else ()
+    return Finding(path, f"{key!r} means nothing here", key, ", ".join(known), ways)
+
+
+def _value(hint: Any, value: Any, path: KeyPath) -> Iterator[Finding]:
+    hint = _without_none(hint)
+    if is_dataclass(hint) and isinstance(hint, type):
+        if isinstance(value, Mapping):
+            yield from _record(hint, value, path)
+    elif get_origin(hint) is tuple:
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                yield from _value(get_args(hint)[0], item, (*path, index))
+    elif get_origin(hint) is Mapping:
+        if isinstance(value, Mapping):
+            for key, item in value.items():
+                yield from _value(get_args(hint)[1], item, (*path, key))
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield from _number(value, path)
+    elif isinstance(value, str):
+        yield from _text(value, path)
+
+
+def _without_none(hint: Any) -> Any:
+    if get_origin(hint) in {types.UnionType, Union}:
+        return next(part for part in get_args(hint) if part is not type(None))
+    return hint
+
+
+def _name(path: KeyPath) -> str:
+    """The field a number belongs to: `value` and list positions belong to what holds them."""
+    return next(part for part in reversed(path) if isinstance(part, str) and part != "value")
+
+
+def _number(value: float, path: KeyPath) -> Iterator[Finding]:
+    name = _name(path)
+    if not math.isfinite(value):
+        yield Finding(path, "this is not a number that can be used", str(value), "a finite number")
+    elif abs(value) > LARGEST:
+        yield Finding(path, "this number is far too large", f"{value:g}", f"at most {LARGEST:,.0f}")
+    elif name in MUST_BE_POSITIVE and value <= 0:
+        yield Finding(path, f"{name} must be above zero", f"{value:g}", "a number above zero")
+    elif value < 0 and name not in MAY_BE_NEGATIVE:
+        yield Finding(path, f"{name} cannot be negative", f"{value:g}", "zero or more")
+
+
+def _text(value: str, path: KeyPath) -> Iterator[Finding]:
+    if path[-1] == "id" and not ID.fullmatch(value):
+        yield Finding(path, "an id is small letters, digits, - and _", value, "for example day1_call")
+    elif path[-1] in {"title", "text", "source", "who_decides", "version"} and not value.strip():
+        yield Finding(path, f"{path[-1]} is empty", ways_out=(f"write the {path[-1]}",))
+
+
+def _choice(cls: type[Any], key: str, value: Any, path: KeyPath) -> Iterator[Finding]:
+    allowed = CHOICES.get((cls.__name__, key))
+    if allowed is None:
+        return
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, str) and item not in allowed:
+            near = get_close_matches(item, allowed, n=2, cutoff=0.5)
+            ways = (f"did you mean {' or '.join(near)}?",) if near else ()
+            yield Finding(
+                path, f"there is no {key.rstrip('s').replace('_', ' ')} {item!r}", item, ", ".join(allowed), ways
+            )
+
+
+def _unit(data: Mapping[str, Any], path: KeyPath) -> Iterator[Finding]:
+    """The unit a number states must be the one its name promises: `max_dose_mg` is in mg, never in ug or mL."""
+    unit, name = data.get("unit"), _name(path)
+    wanted = next((unit for suffix, unit in UNITS if name.endswith(suffix)), None)
+    if isinstance(unit, str) and wanted is not None and unit != wanted:
+        ways = (f"convert the value to {wanted}", f'if the value is in {wanted} already, write unit = "{wanted}"')
+        yield Finding((*path, "unit"), f"{name} is in {wanted}, but the unit says {unit}", unit, wanted, ways)
