@@ -132,7 +132,7 @@ class Precondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blinding:
-    """Equalised preparation of a blinded trial: the log holds kit code, mL and mL/h, so nothing tells the arm (M8)."""
+    """Equalised preparation of a blinded trial: the log holds kit code, mL and mL/h; nothing tells the arm (M8)."""
 
     volume_ml: Sourced
     hides_forecast: bool = True
@@ -235,8 +235,8 @@ class Phase:
 class Prompt:
     """What is asked when. Falls due at `at_min`, or every `every_min` from `from_min` to `to_min`, after `anchor`.
 
-    Only while the session is in one of `phases` (empty: any). It is due from its time, overdue after `late_after_min`,
-    missed after `missed_after_min`, and never back-dated (M9).
+    Only while the session is in one of `phases` (empty: any). It is due from its time, overdue after
+    `late_after_min`, missed after `missed_after_min`, and never back-dated (M9).
     """
 
     id: str
@@ -318,6 +318,7 @@ class InstrumentUse:
     role: str  # primary | secondary | safety | process | baseline
     rater: str
     must_not_straddle_dose: bool = False
+    period_days: float = 0.0  # reference period in study days: filled by the loader from the instrument (M1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
