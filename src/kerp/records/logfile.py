@@ -3,6 +3,7 @@
 Line 1 is the opening record: format and version, and the resolved protocol the log was kept under, so that a log
 can be replayed years later. Every following line is `{"entry": ..., "hash": ...}`. A last line cut off by a power
 failure is dropped with a warning; damage anywhere else is refused with its line number, and nothing is read past it.
+"""
 
 from __future__ import annotations
 
