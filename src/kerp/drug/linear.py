@@ -240,3 +240,27 @@ def _step(transition: Array, state: Array, rates: Host, size: int, xp: Any) -> A
     if not rates.any():
         return moved
     return moved + _mix(transition[:, :size, size:], rates, xp)
+
+
+def with_reader(network: Network, row: Array, rate: Array, name: str, xp: Any = np) -> Network:
+    """Append a first-order reader of `row` (people, n): it follows what `row` measures at `rate` (people,) per min.
+
+    An effect site or a tolerance state is such a reader: it takes no drug, so mass balance is untouched.
+    """
+    people, size, channels = network.inputs.shape
+    feed = rate[:, None] * row
+    starts = np.cumsum([0] + [stage.volumes.shape[1] for stage in network.stages])
+    pieces = tuple(
+        (len(network.stages), index, feed[:, None, int(starts[index]) : int(starts[index + 1])])
+        for index in range(len(network.stages))
+    )
+    outputs = xp.concatenate([network.outputs, xp.zeros((people, network.outputs.shape[1], 1))], axis=2)
+    own = xp.concatenate([xp.zeros((people, 1, size)), xp.ones((people, 1, 1))], axis=2)
+    return Network(
+        (*network.stages, Stage(-rate[:, None, None], xp.ones((people, 1)))),
+        (*network.couplings, *pieces),
+        xp.concatenate([network.inputs, xp.zeros((people, 1, channels))], axis=1),
+        xp.concatenate([outputs, own], axis=1),
+        network.channels,
+        (*network.analytes, name),
+    )
