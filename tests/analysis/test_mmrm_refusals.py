@@ -47,6 +47,54 @@ def test_an_ordinary_trial_is_estimated_without_missing_figures() -> None:
 
 
 def test_an_arm_without_any_outcome_leaves_no_treatment_effect() -> None:
+    rows = [[i, v, a, "NA" if a == "B" else y] for i, v, a, y in trial()]
+    assert "only one arm has an observed outcome" in refused(rows)
+
+
+def test_a_third_arm_without_any_outcome_is_named_and_the_others_are_estimated() -> None:
+    rows = trial() + [["P99", f"V{v}", "C", "NA"] for v in range(3)]
+    result = fit_mmrm(table(rows), SPEC)
+    assert [item.what for item in result.not_estimable] == ["arm C"]
+    assert {c.arm for c in result.contrasts} == {"B"}
+
+
+def test_one_visit_is_sent_to_ancova() -> None:
+    text = refused(trial(visits=1))
+    assert "only one visit has an observed outcome" in text
+    assert "ANCOVA" in text
+
+
+def test_a_visit_that_nobody_attended_is_named_not_estimated() -> None:
+    rows = [[i, v, a, "" if v == "V2" else y] for i, v, a, y in trial()]
+    result = fit_mmrm(table(rows), SPEC)
+    assert result.visits == ("V0", "V1")
+    assert [item.what for item in result.not_estimable] == ["visit V2"]
+
+
+def test_an_arm_that_missed_one_visit_entirely_is_refused_with_ways_out() -> None:
+    rows = [[i, v, a, "" if (v, a) == ("V2", "B") else y] for i, v, a, y in trial()]
+    text = refused(rows)
+    assert "arm B has no observed outcome at visit V2" in text
+    assert "way out" in text
+
+
+def test_a_constant_outcome_has_no_variance() -> None:
+    assert "same value" in refused([[i, v, a, "20"] for i, v, a, _ in trial()])
+
+
+def test_an_outcome_the_model_fits_exactly_has_no_standard_error() -> None:
+    rows = [[i, v, a, str(20 + 3 * (a == "B") + int(v[1]))] for i, v, a, _ in trial()]
+    assert "fits every value exactly" in refused(rows)
+
+
+def test_a_covariate_that_repeats_the_arm_is_named() -> None:
+    rows = trial()
+    text = "id,visit,arm,y,centre\n" + "\n".join(",".join([*row, "x" + row[2]]) for row in rows) + "\n"
+    with pytest.raises(KerpError, match="cannot be told apart from others: armB"):
+        fit_mmrm(parse_csv(text, "t.csv"), MmrmSpec(**{**SPEC.__dict__, "covariates": ("centre",)}))
+
+
+def test_visits_never_seen_together_cannot_have_an_unstructured_covariance() -> None:
     rows = [row for k, row in enumerate(trial(30)) if row[1] != ("V1" if (k // 6) % 2 else "V2")]
     text = refused(rows)
     assert "V1 and V2" in text
