@@ -54,7 +54,10 @@ def test_a_chain_breaks_where_a_record_was_changed(records: list, data: st.DataO
 
 
 def test_every_key_of_a_toml_file_knows_its_line() -> None:
-    text = '# note\nid = "x"\n\n[dose]\nmg = 5\n[[rules]]\nid = "a"\n[[rules]]\nid = "b"\n[rules.thresholds]\nsbp = 180\n'
+    text = (
+        '# note\nid = "x"\n\n[dose]\nmg = 5\n[[rules]]\nid = "a"\n'
+        '[[rules]]\nid = "b"\n[rules.thresholds]\nsbp = 180\n'
+    )
     document = parse_toml(text, where="f.toml")
     assert document.line_of(("id",)) == 2
     assert document.line_of(("dose", "mg")) == 5
