@@ -12,6 +12,7 @@ from kerp.base.errors import KerpError
 
 # name -> (module:attribute, one line for the overview)
 COMMANDS: dict[str, tuple[str, str]] = {
+    "drug": ("kerp.cli.drug:drug", "concentration, effect and forecast of a dose"),
     "analyse": ("kerp.cli.analyse:analyse", "estimates from tables: a repeated-measures fit, or a whole plan"),
     "trial": ("kerp.cli.trial:trial", "design, power and simulate a trial"),
 }
