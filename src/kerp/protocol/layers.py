@@ -1,4 +1,4 @@
-"""Layers of a protocol file: shipped base, site overlay, signed stopping rules; merged, with the origin of each field.
+"""Layers of a protocol file: shipped base, site overlay, signed stopping rules; merged, with origins.
 
 Tables merge key by key; arrays of records merge by `id` (assessments by `instrument`); a sourced value and any other
 array is replaced whole. `[[remove]]` names what goes, and why. Knows nothing of medicine.
@@ -67,7 +67,7 @@ def is_sourced(value: Any) -> bool:
 
 
 def id_path(data: Any, path: KeyPath) -> IdPath:
-    """A path of keys and positions as keys and record ids: `("rules", 3, "text")` -> `("rules", "bp_stop", "text")`."""
+    """A path with record ids for positions: `("rules", 3, "text")` becomes `("rules", "bp_stop", "text")`."""
     named: list[str] = []
     node = data
     for part in path:
@@ -168,15 +168,14 @@ class Layer:
         known = [record_key(item) for item in records]
         after = record.get("after")
         record = {key: item for key, item in record.items() if key != "after"}
+        if after not in {None, "", *known}:
+            self._fault("`after` names no record of this list", (*at, "after"), found=str(after))
         if name in known:
+            if after is not None:
+                self._fault("`after` places a new record; this one has its place", (*at, "after"), found=str(after))
             self._table(records[known.index(name)], record, at, into)
             return
-        position = len(records)
-        if after is not None:
-            if after not in known:
-                self._fault("`after` names no record of this list", (*at, "after"), found=str(after))
-            else:
-                position = known.index(after) + 1
+        position = 0 if after == "" else known.index(after) + 1 if after in known else len(records)
         fresh: dict[str, Any] = {}
         records.insert(position, fresh)
         self._note({}, at, into)

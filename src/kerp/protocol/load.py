@@ -258,7 +258,7 @@ def _hold_to_signature(protocol: Protocol, merged: Merged) -> None:
         if signature.digest
         else "the signature names no digest"
     )
-    ways = (f'after the signatory has read the rules, write digest = "{in_force}"',)
-    ways += ("raise the version if the rules changed since they were signed",) if signature.digest else ()
-    place = ("stopping_rules.digest", signature.digest, in_force, ways)
-    raise KerpError(Fault(changed, origin.where, origin.line, *place))
+    ways = [f'after the signatory has read the rules, write digest = "{in_force}"']
+    ways += ["raise the version if the rules changed since they were signed"] if signature.digest else []
+    place = ("stopping_rules.digest", signature.digest, in_force)
+    raise KerpError(Fault(changed, origin.where, origin.line, *place, ways_out=tuple(ways)))

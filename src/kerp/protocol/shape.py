@@ -11,7 +11,6 @@ import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from difflib import get_close_matches
-from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from kerp.base.tomlfile import KeyPath
@@ -39,10 +38,14 @@ def findings(data: Mapping[str, Any]) -> Iterator[Finding]:
     yield from _record(Protocol, data, ())
 
 
-@cache
+_HINTS: dict[str, dict[str, Any]] = {}
+
+
 def hints(cls: type[Any]) -> dict[str, Any]:
     """Field types of a record of the model."""
-    return get_type_hints(cls)
+    if cls.__name__ not in _HINTS:
+        _HINTS[cls.__name__] = get_type_hints(cls)
+    return _HINTS[cls.__name__]
 
 
 def _record(cls: type[Any], data: Mapping[str, Any], path: KeyPath) -> Iterator[Finding]:
@@ -65,21 +68,23 @@ def _unknown(path: KeyPath, key: str, known: list[str]) -> Finding:
 
 def _value(hint: Any, value: Any, path: KeyPath) -> Iterator[Finding]:
     hint = _without_none(hint)
-    if is_dataclass(hint) and isinstance(hint, type):
-        if isinstance(value, Mapping):
-            yield from _record(hint, value, path)
-    elif get_origin(hint) is tuple:
-        if isinstance(value, list):
-            for index, item in enumerate(value):
-                yield from _value(get_args(hint)[0], item, (*path, index))
-    elif get_origin(hint) is Mapping:
-        if isinstance(value, Mapping):
-            for key, item in value.items():
-                yield from _value(get_args(hint)[1], item, (*path, key))
+    if isinstance(value, Mapping):
+        yield from _mapping(hint, value, path)
+    elif isinstance(value, list) and get_origin(hint) is tuple:
+        for index, item in enumerate(value):
+            yield from _value(get_args(hint)[0], item, (*path, index))
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield from _number(value, path)
     elif isinstance(value, str):
         yield from _text(value, path)
+
+
+def _mapping(hint: Any, value: Mapping[str, Any], path: KeyPath) -> Iterator[Finding]:
+    if is_dataclass(hint) and isinstance(hint, type):
+        yield from _record(hint, value, path)
+    elif get_origin(hint) is Mapping:
+        for key, item in value.items():
+            yield from _value(get_args(hint)[1], item, (*path, key))
 
 
 def _without_none(hint: Any) -> Any:

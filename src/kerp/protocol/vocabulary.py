@@ -1,4 +1,4 @@
-"""The words a protocol may use: kinds, roles, anchors, ending rules, rule kinds with their thresholds, units by name."""
+"""The words a protocol may use: kinds, roles, anchors, rule kinds with their thresholds, units by name."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ MUST_BE_POSITIVE = frozenset(
     {
         "dose_mg_per_kg", "duration_min", "concentration_mg_per_ml", "max_dose_mg", "weight_min_kg", "weight_max_kg",
         "pump_step_ml_per_h", "volume_step_ml", "dose_step_mg", "device_mg", "devices_allowed", "devices_default",
-        "doses_total", "every_min", "block_min", "max_blocks", "readings", "consecutive", "onset_ratings", "peak_ratings",
-        "resolution_ratings", "max_gap_min", "volume_ml", "max_age_h", "container_ml",
+        "doses_total", "every_min", "block_min", "max_blocks", "readings", "consecutive", "onset_ratings",
+        "peak_ratings", "resolution_ratings", "max_gap_min", "volume_ml", "max_age_h", "container_ml",
     }
 )  # fmt: skip
