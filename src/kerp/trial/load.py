@@ -73,7 +73,7 @@ def design_schema() -> dict[str, Any]:
 
 
 def _extended(document: TomlDocument) -> dict[str, Any]:
-    """A variant names the shipped design it `extends`; its own tables are laid over that one, lists replaced whole."""
+    """A variant names the shipped design it `extends`; its own tables lie over that one, lists replaced whole."""
     own = dict(document.data)
     base = own.pop("extends", None)
     if base is None:
