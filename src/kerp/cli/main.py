@@ -12,6 +12,8 @@ from kerp.base.errors import KerpError
 
 # name -> (module:attribute, one line for the overview)
 COMMANDS: dict[str, tuple[str, str]] = {
+    "evidence": ("kerp.cli.evidence:evidence", "who said which number: tables, references, citations"),
+    "score": ("kerp.cli.score:score", "score the answers to an instrument"),
     "drug": ("kerp.cli.drug:drug", "concentration, effect and forecast of a dose"),
     "analyse": ("kerp.cli.analyse:analyse", "estimates from tables: a repeated-measures fit, or a whole plan"),
     "trial": ("kerp.cli.trial:trial", "design, power and simulate a trial"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
 from kerp.base.data import DATA
-from kerp.base.errors import Fault, KerpError, UnknownIdError
+from kerp.base.errors import Fault, KerpError
 from kerp.base.tomlfile import TomlDocument, read_toml
 from kerp.evidence.sourced import Mark
 
@@ -121,7 +122,9 @@ def reference(identifier: str) -> Reference:
     """The reference of an id; an unknown one is refused with the nearest."""
     known = references()
     if identifier not in known:
-        raise UnknownIdError("reference", identifier, list(known))
+        near = get_close_matches(identifier, known, n=3, cutoff=0.6)
+        ways = (*(f"did you mean {name}?" for name in near), "kerp evidence list references shows every id")
+        raise KerpError(Fault(f"there is no reference called {identifier!r}", found=identifier, ways_out=ways))
     return known[identifier]
 
 

@@ -21,9 +21,32 @@ STRUCTURAL = frozenset({"version", "schema", "schema_version", "order", "index",
 STRUCTURAL_IN: Mapping[str, frozenset[str]] = {
     # what a design chooses rather than claims: its calendar, comparisons, error rates, looks and size
     "designs": frozenset(
-        "share dose_days erp_days erp_min other_contact_min day visit_days after_dose_day weights alpha sides n_total "
-        "target_power effect_sd half_width_sd confidence information gamma futility_gamma at_fraction max_factor "
-        "block_rounds therapists washout_days".split()
+        {
+            "share",
+            "dose_days",
+            "erp_days",
+            "erp_min",
+            "other_contact_min",
+            "day",
+            "visit_days",
+            "after_dose_day",
+            "weights",
+            "alpha",
+            "sides",
+            "n_total",
+            "target_power",
+            "effect_sd",
+            "half_width_sd",
+            "confidence",
+            "information",
+            "gamma",
+            "futility_gamma",
+            "at_fraction",
+            "max_factor",
+            "block_rounds",
+            "therapists",
+            "washout_days",
+        }
     ),
     # the shape of a scale: range and grain of an item, codes, which question a "no" rules out, worked examples
     "instruments": frozenset({"min", "max", "step", "code", "skip_if", "answers", "subscale_values", "total"}),
