@@ -17,6 +17,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "drug": ("kerp.cli.drug:drug", "concentration, effect and forecast of a dose"),
     "analyse": ("kerp.cli.analyse:analyse", "estimates from tables: a repeated-measures fit, or a whole plan"),
     "trial": ("kerp.cli.trial:trial", "design, power and simulate a trial"),
+    "serve": ("kerp.cli.serve:serve", "serve the study office and the bedside page"),
+    "web": ("kerp.cli.serve:web", "look after an installation of the web application"),
 }
 
 EPILOG = "Research software: clinicians decide; kerp records, times, computes, warns."

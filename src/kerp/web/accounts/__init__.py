@@ -1,0 +1,1 @@
+"""Signing in, second factors, session limits, step-up."""

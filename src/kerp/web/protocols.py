@@ -1,0 +1,47 @@
+"""Protocols between file, database and engine."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+from kerp.base.digest import canonical
+from kerp.base.errors import Fault, KerpError
+from kerp.protocol.load import Resolved, adapter, load_protocol
+from kerp.protocol.model import Protocol
+
+LARGEST_BYTES = 512 * 1024
+
+
+def from_upload(name: str, content: bytes) -> Resolved:
+    """A protocol file that somebody handed in: checked by content and size, read beside nothing else."""
+    if len(content) > LARGEST_BYTES:
+        allowed = f"at most {LARGEST_BYTES // 1024} kB"
+        raise KerpError(Fault("this file is too large", where=name, found=f"{len(content)} bytes", allowed=allowed))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "protocol.toml"
+        path.write_bytes(content)
+        try:
+            return load_protocol(path)
+        except KerpError as error:
+            raise KerpError(*(_renamed(fault, str(path), name) for fault in error.faults)) from None
+
+
+def _renamed(fault: Fault, written: str, name: str) -> Fault:
+    """The name the person knows, not that of our temporary copy."""
+    from dataclasses import replace
+
+    return replace(fault, where=fault.where.replace(written, name), message=fault.message.replace(written, name))
+
+
+def to_text(protocol: Protocol) -> str:
+    """The resolved protocol as canonical JSON, for the database."""
+    return canonical(protocol)
+
+
+@lru_cache(maxsize=64)
+def from_text(text: str) -> Protocol:
+    """The protocol that `to_text` wrote. Cached: versions never change."""
+    return adapter().validate_python(json.loads(text))

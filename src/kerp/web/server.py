@@ -1,0 +1,112 @@
+"""`kerp serve`: prepare the data directory, migrate, collect static files, serve until told to stop."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerp.base.errors import Fault, KerpError
+from kerp.web.datadir import prepare
+
+GRACE_S = 10  # how long open requests may take after the signal to stop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What the command line said."""
+
+    host: str
+    port: int
+    data_dir: Path
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    behind_proxy: bool = False
+
+    @property
+    def https(self) -> bool:
+        """Whether browsers reach this server by TLS, ours or the proxy's."""
+        return self.behind_proxy or self.tls_cert is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check(serving: Serving) -> None:
+    """Refuse an address that others can reach without TLS, and half a certificate."""
+    faults = []
+    if not 0 <= serving.port <= 65_535:
+        faults.append(Fault("this is no port", field="--port", found=str(serving.port), allowed="0 to 65535"))
+    if (serving.tls_cert is None) != (serving.tls_key is None):
+        faults.append(Fault("certificate and key go together", field="--tls-cert --tls-key"))
+    for field, path in (("--tls-cert", serving.tls_cert), ("--tls-key", serving.tls_key)):
+        if path is not None and not path.is_file():
+            faults.append(Fault("there is no such file", where=str(path), field=field))
+    if not is_loopback(serving.host) and not serving.https:
+        faults.append(
+            Fault(
+                "other machines can reach this address, and without TLS browsers give them no offline storage",
+                field="--host",
+                found=serving.host,
+                allowed="127.0.0.1, ::1, localhost",
+                ways_out=("--tls-cert FILE --tls-key FILE", "--behind-proxy, with a proxy that speaks TLS"),
+            )
+        )
+    if faults:
+        raise KerpError(*faults)
+
+
+def environment(serving: Serving, current: MutableMapping[str, str]) -> None:
+    """Tell the settings what the command line said."""
+    current["DJANGO_SETTINGS_MODULE"] = "kerp.web.settings"
+    current["KERP_DATA_DIR"] = str(serving.data_dir.absolute())
+    current["KERP_HTTPS"] = "1" if serving.https else "0"
+    current["KERP_BEHIND_PROXY"] = "1" if serving.behind_proxy else "0"
+    if not current.get("KERP_HOSTS"):
+        named = "" if is_loopback(serving.host) or serving.host in {"0.0.0.0", "::"} else f",{serving.host}"  # noqa: S104
+        current["KERP_HOSTS"] = "localhost,127.0.0.1,[::1]" + named
+
+
+def prepare_installation(serving: Serving) -> None:
+    """Keys, settings, logs, both databases, static files. Safe to repeat."""
+    layout = prepare(serving.data_dir)
+    environment(serving, os.environ)
+    from kerp.web.logs import set_up
+    from kerp.web.start import start
+
+    set_up(layout.logs)
+    start(migrate=True, collect=True)
+
+
+def serve(serving: Serving) -> None:
+    """Serve until SIGTERM or SIGINT; open requests get ten seconds to end."""
+    check(serving)
+    prepare_installation(serving)
+    import structlog
+    import uvicorn
+
+    config = uvicorn.Config(
+        "kerp.web.asgi:application",
+        host=serving.host,
+        port=serving.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        ssl_certfile=serving.tls_cert,
+        ssl_keyfile=serving.tls_key,
+        proxy_headers=serving.behind_proxy,
+        forwarded_allow_ips="127.0.0.1,::1",
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    structlog.get_logger("kerp.server").info("serving", host=serving.host, port=serving.port)
+    uvicorn.Server(config).run()

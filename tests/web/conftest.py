@@ -1,0 +1,145 @@
+"""Web tests: Django is set up here, on a throw-away data directory, so that no other test pays for it.
+
+`KERP_DATABASE_URL` in the environment makes the same tests run on PostgreSQL (`test_on_postgresql.py` does that).
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+_DATA = Path(tempfile.mkdtemp(prefix="kerp-web-tests-"))
+atexit.register(shutil.rmtree, _DATA, ignore_errors=True)
+os.environ["KERP_DATA_DIR"] = str(_DATA)
+os.environ["DJANGO_SETTINGS_MODULE"] = "kerp.web.settings"
+
+from kerp.web.datadir import prepare  # noqa: E402  after the environment
+
+prepare(_DATA)
+
+import django  # noqa: E402
+from django.conf import settings  # noqa: E402
+
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast, for tests only
+settings.STORAGES = settings.STORAGES | {
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+}
+settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, "testserver"]
+django.setup()
+
+from django.test import Client  # noqa: E402
+
+from kerp.protocol.load import load_protocol  # noqa: E402
+from kerp.web.access import matrix  # noqa: E402
+from kerp.web.actions import participants, people, study  # noqa: E402
+from kerp.web.models import Log, Participant, Person, Site, Study  # noqa: E402
+
+PASSWORD = "a long sentence for tests"
+HERE = Path(__file__).parent
+BOTH = {"databases": ["default", "allocation"]}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test here may use both databases, inside a transaction that is rolled back."""
+    for item in items:
+        if HERE in item.path.parents and not item.get_closest_marker("django_db"):
+            item.add_marker(pytest.mark.django_db(**BOTH))
+
+
+@dataclass
+class Team:
+    """A study that is ready to work."""
+
+    people: dict[str, Person]
+    site: Site
+    study: Study
+    participant: Participant
+
+    @property
+    def log(self) -> Log:
+        return Log.objects.select_related("participant__study", "participant__site", "participant__version").get(
+            participant=self.participant
+        )
+
+    def __getitem__(self, role: str) -> Person:
+        return self.people[role]
+
+
+@pytest.fixture
+def team() -> Team:
+    """One person per role, a site, a study on the shipped intravenous protocol, one participant with an open log."""
+    members = {}
+    for role, entry in matrix().roles.items():
+        members[role] = people.create(username=role, full_name=f"{entry.title} Example", actor="", password=PASSWORD)
+        people.grant(person=members[role], role=role, actor=None)
+    admin = members["administrator"]
+    site = study.create_site(code="par", name="Paris", zone="Europe/Paris", actor=admin)
+    trial = study.create_study(code="kerp-1", title="A study", blinded=False, target=12, actor=admin)
+    version = study.add_version(
+        study=trial,
+        resolved=load_protocol("bottemanne2021-iv"),
+        source_text='inherits = "bottemanne2021-iv"',
+        warnings=[],
+        why="",
+        actor=admin,
+    )
+    study.sign_rules(version=version, actor=members["prescriber"])
+    registered = participants.register(study=trial, site=site, code="S1-001", actor=members["coordinator"])
+    return Team(members, site, trial, registered)
+
+
+@pytest.fixture
+def signed_in(client, team, settings):
+    """`signed_in("nurse")`: a client of that role, second factor not asked for."""
+    settings.KERP = replace(settings.KERP, demo=True)
+
+    def sign_in(role: str) -> Client:
+        browser = Client()
+        browser.force_login(team[role])
+        return browser
+
+    return sign_in
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A throw-away PostgreSQL cluster, run by an unprivileged user, reached through a socket only."""
+    binaries = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    folder = Path(tempfile.mkdtemp(prefix="kerp-pg-"))
+    user = "postgres" if os.geteuid() == 0 else None
+    if user:
+        shutil.chown(folder, user)
+
+    def run(*command: str) -> None:
+        subprocess.run(command, user=user, check=True, capture_output=True, cwd="/", env={"LC_ALL": "C.UTF-8"})
+
+    data = folder / "data"
+    run(
+        f"{binaries}/initdb",
+        "-D",
+        str(data),
+        "-U",
+        "kerp",
+        "--auth=trust",
+        "--no-sync",
+        "--data-checksums",
+        "-E",
+        "UTF8",
+    )
+    options = f"-c listen_addresses='' -k {folder} -c fsync=off -c max_connections=80"
+    run(f"{binaries}/pg_ctl", "-D", str(data), "-w", "-o", options, "-l", f"{folder}/log", "start")
+    run(f"{binaries}/createdb", "-h", str(folder), "-U", "kerp", "kerp")
+    run(f"{binaries}/createdb", "-h", str(folder), "-U", "kerp", "allocation")
+    try:
+        yield f"postgresql://kerp@/kerp?host={folder}"
+    finally:
+        run(f"{binaries}/pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
