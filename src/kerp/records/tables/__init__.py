@@ -1,0 +1,1 @@
+"""Tidy, typed tables of logs, with a data dictionary: the only input of analysis."""
