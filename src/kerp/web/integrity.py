@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kerp.base.chain import GENESIS, chain_hash
 from kerp.web.actions.audit import chained
 from kerp.web.models import AuditEvent, Entry, Log
+from kerp.web.protocols import chain_start, from_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Break:
 def check_log(log: Log) -> list[Break]:
     """Every break of one log: changed record, wrong link, gap, column that differs, head that is not the last."""
     found: list[Break] = []
-    previous, last = GENESIS, 0
+    previous, last = chain_start(from_text(log.participant.version.resolved)), 0
     for row in log.entries.order_by("seq").iterator():
         found += [Break(str(log.id), row.seq, what) for what in _entry_breaks(row, previous, last + 1)]
         previous, last = row.hash, row.seq

@@ -7,10 +7,12 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
+from kerp.base.chain import GENESIS, chain_hash
 from kerp.base.digest import canonical
 from kerp.base.errors import Fault, KerpError
 from kerp.protocol.load import Resolved, adapter, load_protocol
 from kerp.protocol.model import Protocol
+from kerp.records.logfile import opening_record
 
 LARGEST_BYTES = 512 * 1024
 
@@ -34,6 +36,11 @@ def _renamed(fault: Fault, written: str, name: str) -> Fault:
     from dataclasses import replace
 
     return replace(fault, where=fault.where.replace(written, name), message=fault.message.replace(written, name))
+
+
+def chain_start(protocol: Protocol) -> str:
+    """What the first entry of a log follows: the hash of the log file's opening record. Both chains are one."""
+    return chain_hash(GENESIS, opening_record(protocol))
 
 
 def to_text(protocol: Protocol) -> str:

@@ -7,13 +7,13 @@ import uuid
 from datetime import datetime
 
 from kerp import __version__
-from kerp.base.chain import GENESIS
 from kerp.base.errors import Fault, KerpError
 from kerp.session.events import LogOpened, Origin
 from kerp.web.access import conflict_same_participant, matrix
 from kerp.web.actions import audit, door, record
 from kerp.web.actions.study import in_force
 from kerp.web.models import Assignment, Log, Participant, Person, ProtocolVersion, Site, Study
+from kerp.web.protocols import chain_start, from_text
 
 CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{1,19}")
 
@@ -41,7 +41,8 @@ def register(
 
 
 def _open_log(participant: Participant, now: datetime, actor: Person, origin: Origin, clock_speed: int) -> Log:
-    log = Log.objects.create(participant=participant, opened_at=now, head_hash=GENESIS, clock_speed=clock_speed)
+    start = chain_start(from_text(participant.version.resolved))
+    log = Log.objects.create(participant=participant, opened_at=now, head_hash=start, clock_speed=clock_speed)
     event = _opening(participant, participant.version, origin)
     submitted = record.Submitted(id=uuid.uuid4(), event=event, occurred_ms=0)
     record.append(log_id=log.id, actor=actor.username, submitted=submitted)

@@ -40,7 +40,6 @@ class Submitted:
     session: str = ""
     role: str = ""
     device: str = ""
-    wall_clock: str = ""
     clock_offset_ms: int = 0
     queued: bool = False
 
@@ -110,6 +109,7 @@ class OpenLog:
 
     def _record(self, submitted: Submitted, actor: str) -> LogEntry:
         occurred = self.recorded_ms if submitted.occurred_ms is None else submitted.occurred_ms
+        local = site_time(self.log, occurred)
         return LogEntry(
             seq=self.log.head_seq + 1,
             id=str(submitted.id),
@@ -120,8 +120,8 @@ class OpenLog:
             session=submitted.session,
             role=submitted.role,
             device=submitted.device,
-            wall_clock=submitted.wall_clock,
-            local_date=local_date(self.log, occurred),
+            wall_clock=local.isoformat(timespec="milliseconds"),
+            local_date=local.date().isoformat(),
             clock_offset_ms=submitted.clock_offset_ms,
             queued=submitted.queued,
         )
@@ -194,9 +194,9 @@ def moment(log: Log, occurred_ms: int) -> datetime:
     return log.opened_at + timedelta(milliseconds=occurred_ms / log.clock_speed)
 
 
-def local_date(log: Log, occurred_ms: int) -> str:
-    """The date at the study site."""
-    return moment(log, occurred_ms).astimezone(ZoneInfo(log.participant.site.zone)).date().isoformat()
+def site_time(log: Log, occurred_ms: int) -> datetime:
+    """What the clock on the wall of the study site showed: study days are counted by it."""
+    return moment(log, occurred_ms).astimezone(ZoneInfo(log.participant.site.zone))
 
 
 def entries_of(log: Log) -> tuple[LogEntry, ...]:

@@ -7,14 +7,13 @@ from typing import ClassVar
 from django.db import models
 
 
-class AllocationList(models.Model):
-    """A generated list of one study, sealed: encrypted with the allocation key, its digest in the open."""
+class SealedList(models.Model):
+    """The list of one study, encrypted with the allocation key; its digest in the open, compared at every start."""
 
     study_code = models.CharField(max_length=20, unique=True)
     sealed = models.BinaryField()
     digest = models.CharField(max_length=80)
     size = models.PositiveIntegerField()
-    seed_digest = models.CharField(max_length=80)
     made_at = models.DateTimeField()
     made_by = models.CharField(max_length=150)
 
@@ -22,40 +21,21 @@ class AllocationList(models.Model):
         return self.study_code
 
 
-class Release(models.Model):
-    """One allocation released to one registered participant. Append-only."""
+class VaultEvent(models.Model):
+    """One act of the allocation record: registered, released, unblinded, asked. Chained and append-only. Holds no arm."""
 
     study_code = models.CharField(max_length=20)
-    participant_code = models.CharField(max_length=20)
-    stratum = models.CharField(max_length=120)
-    position = models.PositiveIntegerField()
-    kit = models.CharField(max_length=20)
-    released_at = models.DateTimeField()
-    released_by = models.CharField(max_length=150)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["study_code", "participant_code"], name="one_release_per_participant"),
-            models.UniqueConstraint(fields=["study_code", "stratum", "position"], name="one_release_per_position"),
-            models.UniqueConstraint(fields=["study_code", "kit"], name="one_release_per_kit"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.study_code} {self.participant_code} {self.kit}"
-
-
-class Unblinding(models.Model):
-    """An emergency unblinding of one participant: asked for by one person, confirmed by another. Steps."""
-
-    study_code = models.CharField(max_length=20)
-    participant_code = models.CharField(max_length=20, db_index=True)
-    step = models.CharField(max_length=10)  # requested | confirmed | refused | shown
-    reason = models.TextField()
-    by = models.CharField(max_length=150)
+    seq = models.PositiveIntegerField()
+    kind = models.CharField(max_length=20)
+    record = models.TextField()  # canonical JSON
     at = models.DateTimeField()
+    by = models.CharField(max_length=150)
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64, unique=True)
 
     class Meta:
-        ordering: ClassVar = ["id"]
+        ordering: ClassVar = ["study_code", "seq"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["study_code", "seq"], name="one_vault_seq")]
 
     def __str__(self) -> str:
-        return f"{self.study_code} {self.participant_code} {self.step}"
+        return f"{self.study_code} {self.seq} {self.kind}"

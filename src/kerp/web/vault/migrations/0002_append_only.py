@@ -1,4 +1,4 @@
-"""Lists, releases and unblindings can only grow: the database refuses anything else."""
+"""Lists and the allocation record can only grow: the database refuses anything else."""
 
 from django.db import migrations
 
@@ -8,10 +8,8 @@ from kerp.web.append_only import protect
 def install(apps, schema_editor):
     if schema_editor.connection.alias != "allocation":
         return
-    protect(schema_editor, "kerp_vault_allocationlist", [["id"], ["study_code"]])
-    keys = [["id"], ["study_code", "participant_code"], ["study_code", "stratum", "position"], ["study_code", "kit"]]
-    protect(schema_editor, "kerp_vault_release", keys)
-    protect(schema_editor, "kerp_vault_unblinding", [["id"]])
+    protect(schema_editor, "kerp_vault_sealedlist", [["id"], ["study_code"]])
+    protect(schema_editor, "kerp_vault_vaultevent", [["id"], ["study_code", "seq"], ["hash"]])
 
 
 class Migration(migrations.Migration):
