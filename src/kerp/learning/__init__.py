@@ -1,1 +1,1 @@
-"""The obsessive-compulsive loop, extinction, and what ketamine does to them. Knows no clinic."""
+"""How fear, safety and habit learn in exposure, with and without the drug. Knows neither drug nor patient."""

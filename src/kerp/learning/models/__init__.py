@@ -1,0 +1,1 @@
+"""One learning model per file; each file ends with its one export, `MODEL`."""

@@ -1,0 +1,86 @@
+"""M-REC: a brief retrieval under the drug rewrites the original trace, in either direction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from kerp.base.elapsed import MIN_PER_DAY
+from kerp.learning.contract import Array, Card, Equation, Inputs, Phase
+from kerp.learning.models.core import EQUATIONS, Bound, LoopModel, Parameters
+from kerp.learning.smooth import logistic, logit
+
+
+class State(NamedTuple):
+    """The core state and the original trace, which is no longer constant."""
+
+    S: Array
+    L: Array
+    Q: Array
+    X: Array
+    exposed: Array
+    drugged: Array
+    T: Array  # original fear trace; V0 at rest
+
+
+@dataclass(frozen=True, slots=True)
+class ReconsolidationParameters(Parameters):
+    """With the signed rewriting rate and the length of a retrieval."""
+
+    kappa_r: Array
+    tau_r: Array
+
+
+class Reconsolidation(LoopModel):
+    """Changes one line: the original trace moves while a retrieval is fresh and the drug is there."""
+
+    parameter_type = ReconsolidationParameters
+
+    def init(self, xp: Any, p: Bound) -> State:
+        rest = super().init(xp, p)
+        return State(rest.S, rest.L, rest.Q, rest.X, rest.exposed, rest.drugged, p.free.V0 + rest.S)
+
+    def belief(self, s: Any, p: Bound) -> Array:
+        return s.T - s.S - s.L
+
+    def trace(self, s: Any, p: Bound) -> Array:
+        return s.T
+
+    def step(self, xp: Any, state: Any, p: Bound, u: Inputs, phase: Phase, days: Array) -> Any:
+        after = super().step(xp, state, p, u, phase, days)
+        return self.rewrite(xp, after, p, u, days) if phase == Phase.SESSION else after
+
+    def rewrite(self, xp: Any, s: Any, p: Bound, u: Inputs, days: Array) -> Any:
+        """`dT/dt = kappa_r E i exp(-t_exposed/tau_r) T (1 - T)`, at most as far as V may go."""
+        fresh = xp.exp(-s.exposed * MIN_PER_DAY / p.free.tau_r)
+        push = p.free.kappa_r * u.E * u.i * fresh * MIN_PER_DAY * days
+        moved_T = self._moved(xp, s.T, push)
+        moved_V = self._moved(xp, self.belief(s, p), push)
+        return s._replace(T=s.T + xp.where(abs(moved_T) < abs(moved_V), moved_T, moved_V))
+
+    def _moved(self, xp: Any, v: Array, push: Array) -> Array:
+        inside = 1e-9 + (1.0 - 2e-9) * v
+        return logistic(xp, logit(xp, inside) + push) - inside
+
+
+_LINE = Equation(
+    "original trace",
+    "dT/dt = kappa_r E i exp(-t_exposed/tau_r) T (1 - T); V = T - S - L",
+    "reconsolidation.Reconsolidation.rewrite",
+    "P20, P35",
+)
+
+MODEL = Reconsolidation(
+    Card(
+        id="reconsolidation",
+        title="Signed reconsolidation (M-REC)",
+        idea="The first minutes of exposure under the drug retrieve the old fear and rewrite it: weaker or stronger.",
+        predicts=(
+            "A brief retrieval under the drug changes the belief for good: down if kappa_r < 0 (Das 2019), up if "
+            "kappa_r > 0 (Corlett 2013); a long exposure mostly extinguishes."
+        ),
+        equations=(*EQUATIONS, _LINE),
+        differs=_LINE.formula,
+        evidence="up: Corlett 2013, Honsberger 2015; down: Das 2019; exposure length decides: Merlo (review)",
+    )
+)
