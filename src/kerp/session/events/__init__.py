@@ -230,6 +230,7 @@ __all__ = [
     "Origin",
     "PatientStop",
     "PregnancyTest",
+    "RateChanged",
     "RatingMissed",
     "ReadyConfirmed",
     "Relation",

@@ -1,0 +1,130 @@
+"""What is asked when: due, overdue, answered, or missed. A slot that was missed stays missed (M9).
+
+A slot falls due so many minutes after its anchor became a fact, while the session was in one of the prompt's phases.
+It is answered by an entry that happened from shortly before it was due until it counts as missed, and was written
+down at the time. What is written later from memory is kept as a late entry; it does not fill the slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from kerp.base.elapsed import ms_from_min
+from kerp.protocol.model import Fact, Prompt
+from kerp.session.asked import answers_to
+from kerp.session.events import Observed, RatingMissed
+from kerp.session.limits import LATE_AFTER_MS
+from kerp.session.view import View
+
+
+class SlotState(StrEnum):
+    """How a slot stands."""
+
+    DUE = "due"
+    OVERDUE = "overdue"
+    MISSED = "missed"
+    ANSWERED = "answered"
+    DECLINED = "declined"  # asked, and not answered for a recorded reason: missing, not zero (M21)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One moment at which something is asked."""
+
+    prompt: Prompt
+    session: str
+    due_ms: int
+    state: SlotState
+    answer: str = ""  # id of the entry
+
+    @property
+    def open(self) -> bool:
+        """Whether it can still be answered."""
+        return self.state in {SlotState.DUE, SlotState.OVERDUE}
+
+
+def slots_of(view: View) -> tuple[Slot, ...]:
+    """Every slot of the session that has fallen due by now, in order of time."""
+    if view.plan is None:
+        return ()
+    found = [slot for prompt in view.plan.prompts for slot in _slots(view, prompt)]
+    return tuple(sorted(found, key=lambda slot: (slot.due_ms, slot.prompt.id)))
+
+
+def next_due_ms(view: View, prompt: Prompt) -> int | None:
+    """When a prompt falls due next, as far as the facts known now tell."""
+    anchor = view.facts.get(prompt.anchor)
+    if anchor is None or view.discharged:
+        return None
+    return next((due for due in _times(prompt, anchor) if due > view.now_ms), None)
+
+
+def _slots(view: View, prompt: Prompt) -> Iterator[Slot]:
+    anchor = view.facts.get(prompt.anchor)
+    if anchor is None:
+        return
+    times = [at for at in _times(prompt, anchor) if at <= view.now_ms and _asked_at(view, prompt, at)]
+    answers = list(answers_to(view.record, prompt.instrument))
+    for index, due_ms in enumerate(times):
+        until = due_ms + ms_from_min(prompt.missed_after_min)
+        if index + 1 < len(times):
+            until = min(until, times[index + 1])
+        answer = _answer(answers, due_ms - _early_ms(prompt), until, first=index == 0 and _open_start(prompt))
+        yield _slot(view, prompt, due_ms, until, answer)
+
+
+def _times(prompt: Prompt, anchor_ms: int) -> list[int]:
+    minutes = list(prompt.at_min)
+    if prompt.every_min:
+        minutes += _repeated(prompt.from_min or 0.0, prompt.to_min, prompt.every_min)
+    return sorted({anchor_ms + ms_from_min(minute) for minute in minutes})
+
+
+def _repeated(first: float, last: float | None, every: float) -> list[float]:
+    count = int(((last if last is not None else first) - first) / every + 1e-9) + 1
+    return [first + every * index for index in range(count)]
+
+
+def _asked_at(view: View, prompt: Prompt, at_ms: int) -> bool:
+    """Whether the session was then in one of the phases of the prompt; nobody is asked after discharge, unless the
+    prompt names the phase.
+    """
+    phase = view.phase_at(at_ms)
+    if prompt.phases:
+        return phase is not None and phase.id in prompt.phases
+    return phase is None or phase.enters_on is not Fact.DISCHARGED or prompt.asked_by == "participant"
+
+
+def _early_ms(prompt: Prompt) -> int:
+    """How long before its time an answer counts: as long as it would count as punctual after it."""
+    return ms_from_min(min(prompt.late_after_min, (prompt.every_min or prompt.late_after_min * 2) / 2))
+
+
+def _open_start(prompt: Prompt) -> bool:
+    """A baseline asked well before its time is still the baseline."""
+    return prompt.anchor in {Fact.SESSION_OPENED, Fact.READY_CONFIRMED}
+
+
+def _answer(answers: list[Observed[Any]], since: int, until: int, *, first: bool) -> Observed[Any] | None:
+    """The first answer in the window that was written down in time; each answers one slot only."""
+    for item in answers:
+        lag = item.entry.recorded_ms - item.at_ms
+        in_window = (first or item.at_ms >= since) and item.at_ms < until
+        if in_window and (lag <= LATE_AFTER_MS or item.entry.queued):
+            answers.remove(item)
+            return item
+    return None
+
+
+def _slot(view: View, prompt: Prompt, due_ms: int, until: int, answer: Observed[Any] | None) -> Slot:
+    if answer is not None:
+        declined = isinstance(answer.event, RatingMissed)
+        state = SlotState.DECLINED if declined else SlotState.ANSWERED
+        return Slot(prompt, view.record.id, due_ms, state, answer.id)
+    if view.now_ms >= until:
+        return Slot(prompt, view.record.id, due_ms, SlotState.MISSED)
+    late = view.now_ms >= due_ms + ms_from_min(prompt.late_after_min)
+    return Slot(prompt, view.record.id, due_ms, SlotState.OVERDUE if late else SlotState.DUE)

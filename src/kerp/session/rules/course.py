@@ -1,0 +1,62 @@
+"""Rules of the course: the day 1 call (M13) and scales that look back over a dose (M1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kerp.base.elapsed import MIN_PER_DAY, min_from_ms
+from kerp.protocol.model import Level, Protocol, Rule
+from kerp.session.advice import Action, Finding
+from kerp.session.calendar import study_days_between
+from kerp.session.events import Entry, Observed, ScaleAnswered
+from kerp.session.state import State
+from kerp.session.visits import VisitState, anchor_of, dose_entries, visits_of
+
+_CALLS_NOW = {VisitState.DUE, VisitState.ESCALATED, VisitState.MISSED}
+
+
+def day1_call(protocol: Protocol, state: State, now_ms: int, _rule: Rule) -> Iterator[Finding]:
+    """A mandatory call is due; past its hour it is escalated. Clears when somebody was reached."""
+    for status in visits_of(protocol, state, now_ms):
+        visit = status.visit
+        if visit.kind != "call" or not visit.mandatory or status.state not in _CALLS_NOW or status.due_ms is None:
+            continue
+        anchor = anchor_of(state, visit)
+        late = status.state is not VisitState.DUE
+        tries = f" {status.tries} tries reached nobody." if status.tries else ""
+        yield Finding(
+            entries=(anchor.id,) if anchor else (),
+            since_ms=status.due_ms,
+            detail=f"{visit.title}: {'not done in time' if late else 'due'}.{tries}",
+            proposes=Action.CALL,
+            level=None if late else Level.INFO,
+        )
+
+
+def reference_period(protocol: Protocol, state: State, _now_ms: int, _rule: Rule) -> Iterator[Finding]:
+    """A scale whose period reaches back over a dose: kept, and not valid for analysis."""
+    for answered, dose, days in straddling(protocol, state):
+        detail = f"{answered.event.instrument}: {days} study days after a dose."
+        yield Finding(
+            entries=(answered.id, dose.id), since_ms=answered.at_ms, detail=detail, session=answered.entry.session
+        )
+
+
+def straddling(protocol: Protocol, state: State) -> Iterator[tuple[Observed[ScaleAnswered], Entry, int]]:
+    """(answers, dose, study days between) for each scale answered too soon after a dose. On the day of the dose, but
+    before it, is valid (DESIGN decision 5).
+    """
+    periods = {use.id: use.period_days for use in protocol.instruments if use.must_not_straddle_dose}
+    doses = dose_entries(state)
+    for answered in state.everywhere(ScaleAnswered):
+        earlier = [dose for dose in doses if dose.occurred_ms <= answered.at_ms]
+        if answered.event.instrument in periods and earlier:
+            days = study_days_between(earlier[-1], answered.entry)
+            minutes = min_from_ms(answered.at_ms - earlier[-1].occurred_ms)
+            if _looks_back(periods[answered.event.instrument], days, minutes):
+                yield answered, earlier[-1], days
+
+
+def _looks_back(period_days: float, days: int, minutes: float) -> bool:
+    """Periods of a day or more are counted in study days, shorter ones in minutes."""
+    return days < period_days if period_days >= 1 else minutes < period_days * MIN_PER_DAY

@@ -1,0 +1,46 @@
+"""Weight and dose before the start: how old the weight is, whether it changed, who verified the dose (M2)."""
+
+from __future__ import annotations
+
+from kerp.protocol.model import Protocol
+from kerp.session.calendar import study_days_between
+from kerp.session.events import DoseComputed, DoseVerified, Observed, SessionOpened, Weighed
+from kerp.session.state import SessionRecord, State
+from kerp.session.view import View
+
+
+def last_weight(state: State) -> Observed[Weighed] | None:
+    """The newest weight of the course."""
+    weights = state.everywhere(Weighed)
+    return weights[-1] if weights else None
+
+
+def weight_age_days(view: View) -> int | None:
+    """Study days between the newest weight before the dose and the session; None where there is no weight."""
+    weights = [w for w in view.state.everywhere(Weighed) if view.t0_ms is None or w.at_ms <= view.t0_ms]
+    opened = view.record.first(SessionOpened)
+    return study_days_between(weights[-1].entry, opened.entry) if weights and opened else None
+
+
+def weight_change_pct(protocol: Protocol, state: State, computed: Observed[DoseComputed]) -> float | None:
+    """By how much the newest weight differs from the one the dose was computed with, in percent of that one."""
+    newest = last_weight(state)
+    if protocol.dose is None or newest is None or computed.event.weight_kg is None:
+        return None
+    return abs(newest.event.weight_kg - computed.event.weight_kg) / computed.event.weight_kg * 100
+
+
+def verifiers(record: SessionRecord) -> tuple[str, ...]:
+    """Different people who agreed with the newest computed dose, after it was computed."""
+    computed = record.last(DoseComputed)
+    if computed is None:
+        return ()
+    checks = [item for item in record.of(DoseVerified) if _order(item) > _order(computed)]
+    verdicts = {item.actor: item.event.agrees for item in checks}  # the newest word of each person
+    if not all(verdicts.values()):
+        return ()
+    return tuple(sorted(verdicts))
+
+
+def _order(item: Observed[DoseComputed] | Observed[DoseVerified]) -> tuple[int, int]:
+    return item.at_ms, item.entry.seq

@@ -1,0 +1,81 @@
+"""One session as it stands at a moment: what rules, gates and screens look at. Made by `view_of`, never kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kerp.base.elapsed import MS_PER_MIN
+from kerp.protocol.model import Fact, Phase, Protocol, SessionPlan
+from kerp.session.drug_track import DrugTrack, drug_track
+from kerp.session.effect import Change, Effect, effect_of
+from kerp.session.events import Discharged, PatientStop, Withdrawal
+from kerp.session.exposure_track import ExposureTrack, exposure_track
+from kerp.session.facts import changes_of, holding, phase_at
+from kerp.session.state import SessionRecord, State
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A session at `now_ms`, with its two tracks and the felt effect read."""
+
+    protocol: Protocol
+    state: State
+    record: SessionRecord
+    plan: SessionPlan | None
+    now_ms: int
+    drug: DrugTrack
+    exposure: ExposureTrack
+    effect: Effect
+    changes: tuple[Change, ...]
+
+    @property
+    def dosing(self) -> bool:
+        """Whether a drug is given in this kind of session."""
+        return bool(self.plan and self.plan.kind.startswith("dosing")) or self.drug.given
+
+    @property
+    def t0_ms(self) -> int | None:
+        """Minute 0: start of administration, or of the first exposure where no drug is given."""
+        return self.drug.t0_ms if self.dosing else self.exposure.first_ms
+
+    @property
+    def minute(self) -> float | None:
+        """Minutes since T0."""
+        return None if self.t0_ms is None else (self.now_ms - self.t0_ms) / MS_PER_MIN
+
+    @property
+    def phase(self) -> Phase | None:
+        """The phase the facts have led to."""
+        return self.phase_at(self.now_ms)
+
+    def phase_at(self, at_ms: int) -> Phase | None:
+        """The phase as it was known at a moment."""
+        return phase_at(self.plan, self.changes, at_ms)
+
+    @property
+    def facts(self) -> dict[Fact, int]:
+        """Facts that hold now -> since when."""
+        return holding(self.changes, self.now_ms)
+
+    @property
+    def discharged(self) -> bool:
+        """Whether the participant has left."""
+        return self.record.last(Discharged) is not None
+
+    @property
+    def ended_by_patient(self) -> str:
+        """Id of the entry by which the participant ended exposure here (stop or withdrawal), or empty."""
+        withdrawal = self.state.course.first(Withdrawal)
+        stop = self.record.first(PatientStop)
+        return withdrawal.id if withdrawal else stop.id if stop else ""
+
+
+def view_of(protocol: Protocol, state: State, record: SessionRecord, now_ms: int) -> View:
+    """Read a session at `now_ms`."""
+    plan = next((plan for plan in protocol.sessions if plan.id == record.plan_id), None)
+    planned = protocol.dose.devices_default if protocol.dose else None
+    drug = drug_track(record, planned)
+    exposure = exposure_track(record)
+    effect = effect_of(protocol.effect_rule, record, drug)
+    changes = changes_of(record, drug, exposure, effect)
+    return View(protocol, state, record, plan, now_ms, drug, exposure, effect, changes)
