@@ -38,15 +38,16 @@ class Merged:
 
     def origin(self, path: IdPath) -> Origin | None:
         """Origin of a field, or of what holds it."""
-        while path:
-            if path in self.origins:
-                return self.origins[path]
-            path = path[:-1]
-        return None
+        return nearest(self.origins, path)
 
-    def copy(self) -> Merged:
-        """An independent copy."""
-        return Merged(deepcopy(self.data), dict(self.origins), list(self.faults))
+
+def nearest(origins: Mapping[IdPath, Origin], path: IdPath) -> Origin | None:
+    """Origin of a field, or of the nearest table that holds it."""
+    while path:
+        if path in origins:
+            return origins[path]
+        path = path[:-1]
+    return None
 
 
 def record_key(item: Any) -> str | None:
@@ -117,6 +118,10 @@ class Layer:
             holder[:] = [item for item in holder if record_key(item) != path[-1]]
         else:
             del holder[path[-1]]
+        self._forget(path)
+
+    def _forget(self, path: IdPath) -> None:
+        """Forget where a field and all below it were written."""
         for known in [known for known in self.merged.origins if known[: len(path)] == path]:
             del self.merged.origins[known]
 
@@ -136,8 +141,8 @@ class Layer:
         self._table(target[key], value, at, into)
 
     def _put(self, target: dict[str, Any], key: str, value: Any, at: KeyPath, into: IdPath) -> None:
-        for known in [known for known in self.merged.origins if known[: len(into)] == into]:
-            del self.merged.origins[known]
+        if key in target:
+            self._forget(into)
         target[key] = deepcopy(value)
         self._note(value, at, into)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from kerp.base.data import DATA, ids, path_of
 from kerp.base.digest import digest
 from kerp.base.errors import Fault, KerpError, UnknownIdError
 from kerp.base.tomlfile import TomlDocument, read_toml
+from kerp.instrument.load import instrument_ids, load_instrument
 from kerp.protocol.digest import protocol_digest, rules_digest
-from kerp.protocol.layers import IdPath, Layer, Merged, Origin, id_path
-from kerp.protocol.model import Protocol
+from kerp.protocol.layers import IdPath, Layer, Merged, Origin, id_path, nearest
+from kerp.protocol.model import InstrumentUse, Protocol
 from kerp.protocol.shape import Finding, findings
 from kerp.protocol.words import finding_of
 
@@ -52,7 +53,7 @@ class Resolved:
 
     def origin(self, path: str) -> Origin | None:
         """Origin of a dotted path of keys and record ids, such as `rules.bp_stop.thresholds.sbp_mmhg`."""
-        return Merged(origins=dict(self.origins)).origin(tuple(path.split(".")))
+        return nearest(self.origins, tuple(path.split(".")))
 
 
 def protocol_ids() -> list[str]:
@@ -81,7 +82,7 @@ def _shipped(identifier: str) -> Resolved:
 
 def _resolve(path: Path) -> Resolved:
     merged, document, base = _merge(path, ())
-    protocol = _validate(merged)
+    protocol = _with_periods(_validate(merged))
     if base is None or _is_shipped(path):
         own = protocol_digest(protocol)
         digests = Digests(resolved=own, base=own)
@@ -229,6 +230,20 @@ def _validate(merged: Merged) -> Protocol:
     if found or protocol is None:
         raise KerpError(*_faults(merged, found))
     return protocol
+
+
+def _with_periods(protocol: Protocol) -> Protocol:
+    """Reference periods in days as the instruments state them, for the engine to flag a clash (M1)."""
+    uses = tuple(_with_period(use) for use in protocol.instruments)
+    return replace(protocol, instruments=uses)
+
+
+def _with_period(use: InstrumentUse) -> InstrumentUse:
+    if use.id not in instrument_ids():
+        return use
+    period = load_instrument(use.id).period
+    straddle = use.must_not_straddle_dose or period.must_not_straddle_dose
+    return replace(use, must_not_straddle_dose=straddle, period_days=period.window_days)
 
 
 def _faults(merged: Merged, found: list[Finding]) -> list[Fault]:

@@ -18,7 +18,7 @@ RULE_KINDS: Mapping[str, RuleKind] = {
     # fires above the limits, on `readings` readings at least `apart_min` apart (M5)
     "do_not_start_bp": RuleKind(("sbp_mmhg", "dbp_mmhg", "readings", "apart_min")),
     # fires at or above a limit, or at a rise of at least so much over baseline
-    "bp_warn": RuleKind(("sbp_mmhg", "dbp_mmhg"), ("sbp_rise_mmhg", "dbp_rise_mmhg")),
+    "bp_warn": RuleKind(("sbp_mmhg", "dbp_mmhg", "sbp_rise_mmhg", "dbp_rise_mmhg")),
     # fires at or above at once; a repeat is due within `confirm_within_min`, the prescriber need not wait for it
     "bp_stop": RuleKind(("sbp_mmhg", "dbp_mmhg", "confirm_within_min")),
     # fire above `hr_high_per_min` or below `hr_low_per_min`
@@ -35,7 +35,7 @@ RULE_KINDS: Mapping[str, RuleKind] = {
     # fires at this level of the C-SSRS screener or above, and at any behaviour
     "suicidality": RuleKind(("cssrs_level",)),
     # PAPER P37, clinical rule with its ceiling case (DESIGN decision 8)
-    "paradoxical_anxiety": RuleKind(("suds_rise", "consecutive"), ("ceiling_from_suds", "ceiling_suds")),
+    "paradoxical_anxiety": RuleKind(("suds_rise", "consecutive", "ceiling_from_suds", "ceiling_suds")),
     "suds_ceiling": RuleKind(("suds", "consecutive")),
     "low_demand_at_peak": RuleKind(("felt_effect",)),
     "no_onset": RuleKind(),  # by `effect_rule.no_onset_by_min`

@@ -1,0 +1,1 @@
+"""What a clinician would object to in a protocol: one small function per objection."""
