@@ -84,6 +84,21 @@ def second(structure: Structure, theta: Array, m: int, xp: Any = np) -> Array:
     return xp.concatenate([top, bottom], axis=-4)
 
 
+def curvature(structure: Structure, theta: Array, weight: Array, m: int, xp: Any = np) -> Array:
+    """Cells of symmetric `weight` (..., m, m) times second derivatives, summed: (..., K, K). `US` forms no big array."""
+    if structure is not Structure.US:
+        return xp.sum(weight[..., None, None, :, :] * second(structure, theta, m, xp), axis=(-1, -2))
+    slope = _root_first(theta, m, xp)
+    flat = slope.reshape(*slope.shape[:-2], m * m)
+    weighted = (weight[..., None, :, :] @ slope).reshape(flat.shape)
+    cross = flat @ xp.swapaxes(weighted, -1, -2)
+    by_row = xp.sum((weight @ _root(theta, m, xp))[..., None, :, :] * slope, axis=-1)  # (..., l, row k)
+    count = slope.shape[-3]
+    top = xp.swapaxes(by_row, -1, -2)  # a log sd with any parameter
+    rest = xp.concatenate([by_row[..., m:, :], xp.zeros((*by_row.shape[:-2], count - m, count - m))], axis=-1)
+    return 2.0 * (cross + xp.concatenate([top, rest], axis=-2))
+
+
 def start(structure: Structure, crude: Array, xp: Any = np) -> Array:
     """Starting parameters (..., K) from a crude positive definite covariance (..., m, m)."""
     m = crude.shape[-1]
