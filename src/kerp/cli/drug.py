@@ -52,7 +52,7 @@ def models_command(as_json: bool) -> None:
 @click.option("--weight-kg", type=float, default=70.0, show_default=True)
 @click.option("--age", "age_years", type=float, default=40.0, show_default=True)
 @click.option("--ancestry", default="caucasian", show_default=True, help="caucasian, asian or japanese.")
-@click.option("--at", help="Minutes to report, for example 10,20,40 [default: 0 to 240 by 5].")
+@click.option("--at", help="Minutes to report, for example 10,20,40 [default: 0 to 240 by 5; by 1 in a picture].")
 @click.option("--pause", "pauses", multiple=True, metavar="FROM:TO", help="Pump stands still; the rest comes later.")
 @click.option("--stop-at", type=float, help="Administration ends here; the rest is not given.")
 @click.option("--analyte", default="", help="An enantiomer or metabolite instead of the main analyte.")
@@ -77,7 +77,7 @@ def simulate_command(
 
     if sum((as_json, as_csv)) > 1:
         raise KerpError(Fault("choose one of --json and --csv"))
-    request, warnings = _request(at, asked)
+    request, warnings = _request(_times(at, 1 if plot else 5), asked)
     simulation = simulate(request)
     exposure = summary(request) if with_summary else None
     if plot:
@@ -95,7 +95,7 @@ def simulate_command(
         _echo_people(simulation, exposure)
 
 
-def _request(at: str | None, asked: dict[str, Any]) -> tuple[Request, list[Fault]]:
+def _request(times_min: tuple[float, ...], asked: dict[str, Any]) -> tuple[Request, list[Fault]]:
     """The request and what to warn of; every fault of the options before anything is computed."""
     from kerp.drug.model import load_model
     from kerp.drug.simulation import Request
@@ -113,7 +113,7 @@ def _request(at: str | None, asked: dict[str, Any]) -> tuple[Request, list[Fault
     request = Request(
         model=model,
         doses=doses,
-        times_min=_times(at),
+        times_min=times_min,
         weight_kg=asked["weight_kg"],
         age_years=asked["age_years"],
         ancestry=asked["ancestry"],
@@ -169,9 +169,9 @@ def _sprays(asked: dict[str, Any]) -> tuple[Doses, list[Fault]]:
     return doses, [fault] if fault else []
 
 
-def _times(at: str | None) -> tuple[float, ...]:
+def _times(at: str | None, every_min: int) -> tuple[float, ...]:
     if at is None:
-        return tuple(float(minute) for minute in range(0, 241, 5))
+        return tuple(float(minute) for minute in range(0, 241, every_min))
     return tuple(_number("--at", part) for part in at.split(","))
 
 

@@ -208,7 +208,7 @@ def _readings(
     total: Any = 0
     for moiety in model.moieties:
         network = _with_readers(link, moiety, network_of(model, moiety, parameters, (moiety.analyte,), xp), xp)
-        course = course_of(doses, parameters, model, moiety.fraction_of_dose.value)
+        course = course_of(doses, model, moiety.fraction_of_dose.value)
         total = total + solved(network, course, times, xp=xp)
     return total[:, 1, :], (total[:, 2, :] if "m50" in link.parameters else None)
 
@@ -227,7 +227,7 @@ def _s_equivalents(model: DrugModel, parameters: Parameters, doses: Doses, times
     total: Any = 0
     for moiety in model.moieties:
         network = network_of(model, moiety, parameters, (moiety.analyte,), xp)
-        course = course_of(doses, parameters, model, moiety.fraction_of_dose.value)
+        course = course_of(doses, model, moiety.fraction_of_dose.value)
         total = total + moiety.s_equivalents.value * solved(network, course, times, xp=xp)[:, 0, :]
     return total
 

@@ -26,11 +26,11 @@ from kerp.drug.linear import (
     respond_by_exponential,
     smallest_gap,
 )
-from kerp.drug.model import DrugModel, Moiety
+from kerp.drug.model import DrugModel, Moiety, internal
 
 CLOSED, EXPONENTIAL = "closed", "exponential"
 _CHUNK = 512  # people at a time: the working set stays in cache
-_TOO_CLOSE = 1e-6  # relative gap of modes below which the exponential takes over
+_TOO_CLOSE = 1e-3  # relative gap of modes below which the exponential takes over
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def exposure(
 ) -> Exposure:
     """Peak, its minute and area (trapezoid) on a grid of `step_min` minutes that also holds every dose event."""
     grid = np.arange(0.0, to_h * 60 + step_min / 2, step_min)
-    edges = course_of(doses, parameters, model).edges
+    edges = course_of(doses, model).edges
     times = np.union1d(grid, edges[(edges >= 0) & (edges <= grid[-1])])
     values = np.asarray(concentration(model, parameters, doses, times, analyte).ng_per_ml)
     peak = values.argmax(axis=1)
@@ -123,14 +123,14 @@ def network_of(
     return structure.STRUCTURES[model.structure](own, analytes, xp)
 
 
-def course_of(doses: Doses, parameters: Mapping[str, Array], model: DrugModel, share: float = 1.0) -> Course:
+def course_of(doses: Doses, model: DrugModel, share: float = 1.0) -> Course:
     """Doses as inputs of the model's channels. Devices enter the nose at once, the throat over `Dsw` minutes."""
     nasal = model.structure == "nasal_hepatic"
     if doses.devices and not nasal:
         raise KerpError(_no_route(model, "nasal devices", "perezruixo2021"))
     pieces = [(s.from_min, s.to_min, 0, s.mg_per_min * share) for s in doses.segments]
     jumps: list[tuple[float, int, float]] = []
-    swallowed_min = float(np.ravel(np.asarray(parameters["Dsw"]))[0]) if nasal and doses.devices else 0.0
+    swallowed_min = internal(model.parameters["Dsw"]) if nasal else 0.0  # the same for everyone: none varies it
     for index, device in enumerate(doses.devices):
         later = min(index, 1)
         jumps.append((device.at_min, 1 + later, device.dose_mg * share))
@@ -197,7 +197,7 @@ def _moiety_curve(
     xp: Any,
 ) -> Array:
     """(people, times) of one moiety."""
-    course = course_of(doses, parameters, model, moiety.fraction_of_dose.value)
+    course = course_of(doses, model, moiety.fraction_of_dose.value)
     metabolite = bool(model.metabolite) and analyte == model.metabolite
     wanted = (moiety.analyte, analyte) if metabolite else (moiety.analyte,)
 

@@ -34,8 +34,8 @@ def picture(simulation: Simulation, kind: str) -> bytes:
         _concentration(axes[0], simulation)
         _effect(axes[1], simulation)
         note = _note(simulation)
-        room = 0.13 + 0.021 * note.count("\n")
-        figure.tight_layout(rect=(0, room - 0.05, 1, 1))
+        lines = 1 + note.count("\n")
+        figure.tight_layout(rect=(0, 0.02 + 0.018 * lines, 1, 1))
         figure.text(0.02, 0.012, note, fontsize=6.5, color="#444444", va="bottom")
         stream = io.BytesIO()
         stamp = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
@@ -52,6 +52,7 @@ def _concentration(axis: Any, simulation: Simulation) -> None:
     axis.plot(curve.times_min, curve.ng_per_ml[0], color=INK, linewidth=1.8, label="typical person")
     axis.set_ylabel(f"{curve.analyte} (ng/mL)\n{curve.sampling_site}")
     axis.set_ylim(bottom=0)
+    axis.set_xlim(min(0.0, float(curve.times_min[0])), float(curve.times_min[-1]) or 1.0)
     axis.set_title(f"{simulation.request.model.name}: {_given(simulation)}", loc="left", fontsize=9.5)
     axis.legend(frameon=False, fontsize=7.5)
 
