@@ -105,7 +105,7 @@ KINETICS = {
     "Zarate CA et al. 2012": "zarate2012",
     "Simons P, thesis": "simons2024",
     "S-ketamine CBF": "langsjo2005",
-    "phar.2669": "hasan2022",
+    "phar.2669": "pharmacotherapy2022",
     "Perez-Ruixo": "perezruixo2021",
     "Plasma Levels of SPRAVATO": "jnjplasma2024",
     "FDA label": "spravatolabel",
