@@ -12,6 +12,8 @@ from kerp.base.errors import KerpError
 
 # name -> (module:attribute, one line for the overview)
 COMMANDS: dict[str, tuple[str, str]] = {
+    "protocol": ("kerp.cli.protocol:protocol", "what should happen: list, show, check, compare"),
+    "dose": ("kerp.cli.dose:dose", "the dose of one participant, with pump settings or devices"),
     "evidence": ("kerp.cli.evidence:evidence", "who said which number: tables, references, citations"),
     "score": ("kerp.cli.score:score", "score the answers to an instrument"),
     "drug": ("kerp.cli.drug:drug", "concentration, effect and forecast of a dose"),
