@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -69,10 +71,11 @@ def concentration(
     """
     times = checked_times(times_min)
     analyte = checked_analyte(model, analyte)
-    total: Any = 0
-    for moiety in moieties_of(model, analyte):
-        total = total + _moiety_curve(model, moiety, analyte, parameters, doses, times, method, xp)
-    return Curve(model.id, analyte, model.sampling_site, times, total)
+    parts = (
+        _moiety_curve(model, moiety, analyte, parameters, doses, times, method, xp)
+        for moiety in moieties_of(model, analyte)
+    )
+    return Curve(model.id, analyte, model.sampling_site, times, reduce(add, parts))
 
 
 def compiled(
@@ -84,10 +87,11 @@ def compiled(
     chosen = checked_analyte(model, analyte)
 
     def run(parameters: Mapping[str, Array]) -> Array:
-        return sum(
+        parts = (
             _moiety_curve(model, moiety, chosen, parameters, doses, times, CLOSED, xp)
             for moiety in moieties_of(model, chosen)
         )
+        return reduce(add, parts)
 
     function: Callable[[Mapping[str, Array]], Array] = jax.jit(run)
     return function
@@ -213,8 +217,12 @@ def by_chunks(solve: Callable[[Mapping[str, Array]], Array], parameters: Mapping
     people = next(iter(parameters.values())).shape[0]
     if xp is not np or people <= _CHUNK:
         return solve(parameters)
-    parts = [solve({name: value[part] for name, value in parameters.items()}) for part in chunks(people)]
-    return np.concatenate(parts, axis=0)
+    whole = None
+    for part in chunks(people):
+        found = solve({name: value[part] for name, value in parameters.items()})
+        whole = np.empty((people, *found.shape[1:])) if whole is None else whole
+        whole[part] = found
+    return whole
 
 
 def solved(network: Network, course: Course, times: Host, method: str = CLOSED, xp: Any = np) -> Array:

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 Array = Any  # an array of `xp`
 Host = NDArray[np.float64]
 
+_GRID_FROM = 32  # points of an even grid from which factoring the exponentials pays
+_GRID_STEP_MIN = 0.05  # below it `expm1` is needed while drug runs in: the plain exponential would cancel
 _TAYLOR_TERMS = 14  # norm at most 1/2: the rest is below 1e-17
 
 
@@ -215,12 +217,35 @@ def _within(seen: Array, rates: Array, state: Array, push: Array | None, since: 
     """Measured values `since` minutes after the start of a stretch."""
     if since.size == 0:
         return xp.zeros((seen.shape[0], seen.shape[1], 0))
-    exponent = rates[:, :, None] * xp.asarray(since)[None, None, :]
     weights = seen * state[:, None, :]
+    start = xp.sum(weights, axis=2)[:, :, None]
+    level = 0 if push is None else seen * (push / rates)[:, None, :]
+    if _evenly_spaced(since):
+        values = _decay_on_grid(weights + level, rates, since, xp)
+        values = values if push is None else values - xp.sum(level, axis=2)[:, :, None]
+        return xp.concatenate([start, values[:, :, 1:]], axis=2) if since[0] == 0 else values
+    exponent = rates[:, :, None] * xp.asarray(since)[None, None, :]
     if push is None:
         return weights @ xp.exp(exponent)
-    grown = xp.expm1(exponent)
-    return (weights + seen * (push / rates)[:, None, :]) @ grown + xp.sum(weights, axis=2)[:, :, None]
+    return (weights + level) @ xp.expm1(exponent) + start
+
+
+def _evenly_spaced(since: Host) -> bool:
+    if since.size < _GRID_FROM or since[1] < _GRID_STEP_MIN:
+        return False
+    steps = np.diff(since)
+    return bool(np.abs(steps - steps[0]).max() <= 1e-12 * abs(since[-1]))
+
+
+def _decay_on_grid(weights: Array, rates: Array, since: Host, xp: Any) -> Array:
+    """The same on an even grid: e^(a + b) = e^a e^b turns most exponentials into one small matrix product."""
+    step = float(since[-1] - since[0]) / (since.size - 1)
+    width = math.isqrt(since.size - 1) + 1
+    rows = -(-since.size // width)
+    fine = xp.exp(rates[:, :, None] * xp.asarray(since[0] + step * np.arange(width)))
+    coarse = xp.exp(rates[:, None, :] * xp.asarray(step * width * np.arange(rows))[None, :, None])
+    table = (weights[:, :, None, :] * coarse[:, None, :, :]) @ fine[:, None, :, :]
+    return table.reshape(*weights.shape[:2], rows * width)[:, :, : since.size]
 
 
 def _advance(rates: Array, state: Array, push: Array | None, minutes: float, xp: Any) -> Array:
