@@ -31,8 +31,8 @@ class Blocker:
 
 
 def discharge_blockers(view: View) -> tuple[Blocker, ...]:
-    """Criteria that are not met now. A session in which no drug was given has none."""
-    if not view.drug.given:
+    """Criteria that are not met now. Off-drug sessions of a drug protocol have none."""
+    if view.t0_ms is None or not (view.drug.given or view.protocol.dose is None):
         return ()
     wanted = [item for item in view.protocol.discharge if item.active]
     found = ((item, _why(view, item)) for item in wanted)
@@ -60,7 +60,7 @@ def _elapsed(view: View, item: DischargeCriterion) -> str:
 def _moaas(view: View, item: DischargeCriterion) -> str:
     last = view.record.last(SedationRated)
     if last is None or last.at_ms < (view.t0_ms or 0):
-        return "not rated since the dose"
+        return "not rated since the start"
     return "" if last.event.moaas >= _limit(item) else f"MOAA/S {last.event.moaas}"
 
 
@@ -69,7 +69,7 @@ def _observed(view: View, item: DischargeCriterion) -> str:
     names = {item.kind, item.id}
     seen = next((o for o in view.record.latest(DischargeObserved) if o.event.criterion in names), None)
     if seen is None or seen.at_ms < (view.t0_ms or 0):
-        return "not looked at since the dose"
+        return "not looked at since the start"
     return "" if seen.event.met else "not met"
 
 
@@ -77,7 +77,7 @@ def _blood_pressure(view: View, item: DischargeCriterion) -> str:
     readings = [reading for reading in readings_of(view.record) if reading.at_ms > (view.t0_ms or 0)]
     before = baseline(view.record, view.t0_ms)
     if not readings or before is None:
-        return "no reading since the dose" if before else "no reading before the dose to compare with"
+        return "no reading since the start" if before else "no reading before the start to compare with"
     now = pressures(readings[-1])
     off = max(abs(value - base) / base * 100 for value, base in zip(now, before, strict=True) if base)
     return "" if off <= _limit(item) else f"{now[0]}/{now[1]} mm Hg is {off:.0f} % from baseline"
@@ -86,7 +86,7 @@ def _blood_pressure(view: View, item: DischargeCriterion) -> str:
 def _felt_effect(view: View, item: DischargeCriterion) -> str:
     last = view.record.last(FeltEffectRated)
     if last is None or last.at_ms < (view.t0_ms or 0):
-        return "not rated since the dose"
+        return "not rated since the start"
     above = last.event.value - view.effect.baseline
     return "" if above <= _limit(item) else f"{above:g} above baseline"
 
@@ -94,7 +94,7 @@ def _felt_effect(view: View, item: DischargeCriterion) -> str:
 def _suicidality(view: View, _item: DischargeCriterion) -> str:
     since = [answer for answer in scale(view.record, CSSRS) if answer.at_ms > (view.t0_ms or 0)]
     if not since:
-        return "C-SSRS not asked since the dose"
+        return "C-SSRS not asked since the start"
     answers = since[-1].event.answers
     level = cssrs_level(answers)
     if answers.get(CSSRS_BEHAVIOUR):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kerp.protocol.model import Protocol
 from kerp.session.calendar import study_days_between
 from kerp.session.events import DoseComputed, DoseVerified, Observed, SessionOpened, Weighed
 from kerp.session.state import SessionRecord, State
@@ -22,10 +21,9 @@ def weight_age_days(view: View) -> int | None:
     return study_days_between(weights[-1].entry, opened.entry) if weights and opened else None
 
 
-def weight_change_pct(protocol: Protocol, state: State, computed: Observed[DoseComputed]) -> float | None:
-    """By how much the newest weight differs from the one the dose was computed with, in percent of that one."""
-    newest = last_weight(state)
-    if protocol.dose is None or newest is None or computed.event.weight_kg is None:
+def weight_change_pct(computed: Observed[DoseComputed], newest: Observed[Weighed]) -> float | None:
+    """By how much a weight differs from the one the dose was computed with, in percent of that one."""
+    if computed.event.weight_kg is None:
         return None
     return abs(newest.event.weight_kg - computed.event.weight_kg) / computed.event.weight_kg * 100
 

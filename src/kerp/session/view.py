@@ -8,7 +8,7 @@ from kerp.base.elapsed import MS_PER_MIN
 from kerp.protocol.model import Fact, Phase, Protocol, SessionPlan
 from kerp.session.drug_track import DrugTrack, drug_track
 from kerp.session.effect import Change, Effect, effect_of
-from kerp.session.events import Discharged, PatientStop, Withdrawal
+from kerp.session.events import Discharged, Observed, PatientStop, Withdrawal
 from kerp.session.exposure_track import ExposureTrack, exposure_track
 from kerp.session.facts import changes_of, holding, phase_at
 from kerp.session.state import SessionRecord, State
@@ -65,9 +65,16 @@ class View:
     @property
     def ended_by_patient(self) -> str:
         """Id of the entry by which the participant ended exposure here (stop or withdrawal), or empty."""
-        withdrawal = self.state.course.first(Withdrawal)
-        stop = self.record.first(PatientStop)
-        return withdrawal.id if withdrawal else stop.id if stop else ""
+        return self._ending.id if self._ending else ""
+
+    @property
+    def ended_by_patient_ms(self) -> int | None:
+        """When that was."""
+        return self._ending.at_ms if self._ending else None
+
+    @property
+    def _ending(self) -> Observed[Withdrawal] | Observed[PatientStop] | None:
+        return self.state.course.first(Withdrawal) or self.record.first(PatientStop)
 
 
 def view_of(protocol: Protocol, state: State, record: SessionRecord, now_ms: int) -> View:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kerp.base.elapsed import MIN_PER_DAY, min_from_ms
 from kerp.protocol.model import Level, Protocol, Rule
 from kerp.session.advice import Action, Finding
 from kerp.session.calendar import study_days_between
@@ -52,11 +51,5 @@ def straddling(protocol: Protocol, state: State) -> Iterator[tuple[Observed[Scal
         earlier = [dose for dose in doses if dose.occurred_ms <= answered.at_ms]
         if answered.event.instrument in periods and earlier:
             days = study_days_between(earlier[-1], answered.entry)
-            minutes = min_from_ms(answered.at_ms - earlier[-1].occurred_ms)
-            if _looks_back(periods[answered.event.instrument], days, minutes):
+            if days < periods[answered.event.instrument]:
                 yield answered, earlier[-1], days
-
-
-def _looks_back(period_days: float, days: int, minutes: float) -> bool:
-    """Periods of a day or more are counted in study days, shorter ones in minutes."""
-    return days < period_days if period_days >= 1 else minutes < period_days * MIN_PER_DAY

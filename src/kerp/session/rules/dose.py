@@ -30,7 +30,7 @@ def weight_changed(view: View, _rule: Rule) -> Iterator[Finding]:
     dose, computed, newest = view.protocol.dose, view.record.last(DoseComputed), last_weight(view.state)
     if dose is None or computed is None or newest is None or view.drug.given:
         return
-    change = weight_change_pct(view.protocol, view.state, computed)
+    change = weight_change_pct(computed, newest)
     if change is not None and change > dose.weight_change_pct.value:
         detail = f"Computed for {computed.event.weight_kg:g} kg, now {newest.event.weight_kg:g} kg ({change:.0f} %)."
         entries = (computed.id, newest.id)
@@ -38,7 +38,12 @@ def weight_changed(view: View, _rule: Rule) -> Iterator[Finding]:
 
 
 def device_gap(view: View, _rule: Rule) -> Iterator[Finding]:
-    """Devices closer together than the protocol allows, or several written as one."""
+    """Devices closer together than the protocol allows, or several written as one. Clears with a correction."""
+    return device_gap_findings(view)
+
+
+def device_gap_findings(view: View) -> Iterator[Finding]:
+    """The same for the list of deviations, where a protocol switched the rule off."""
     dose = view.protocol.dose
     if dose is None or dose.device_gap_min is None:
         return
