@@ -13,7 +13,6 @@ from kerp.base.errors import Fault, KerpError
 from kerp.protocol.model import Protocol
 from kerp.session.codec import faults_of, secret_fields
 from kerp.session.events import Event, TransitionOverridden
-from kerp.session.fold import as_of
 from kerp.session.guards import GUARDS, PRESCRIBER, Asked, Reason, filled
 from kerp.session.state import SessionRecord, State
 from kerp.session.view import View, view_of
@@ -87,7 +86,7 @@ def reasons_against(view: View, command: Command) -> tuple[Reason, ...]:
 
 def _view(protocol: Protocol, state: State, command: Command) -> View:
     record = state.session(command.session) or SessionRecord(command.session)
-    return view_of(protocol, as_of(protocol, state, max(command.at_ms, state.recorded_ms)), record, command.at_ms)
+    return view_of(protocol, state, record, command.at_ms)
 
 
 def _check(protocol: Protocol, command: Command) -> None:

@@ -52,7 +52,7 @@ THERAPIST = "therapist"
 class Reason:
     """One thing that stands against a transition.
 
-    `overridable`: a person in the role `who` (or the prescriber) may go on with a reason; otherwise it makes no sense.
+    `overridable`: somebody in the role `who` (or the prescriber) may go on with a reason; else it makes no sense.
     """
 
     id: str
@@ -141,7 +141,7 @@ def _start(asked: Asked) -> Iterator[Reason]:
 
 def _device(asked: Asked) -> Iterator[Reason]:
     view, dose = asked.view, asked.view.protocol.dose
-    if not view.drug.devices:
+    if not view.drug.given:
         yield from _start(asked)
         return
     if view.drug.over:
@@ -150,7 +150,7 @@ def _device(asked: Asked) -> Iterator[Reason]:
         yield _never("same_number", f"device {asked.event.number} was given already", "give the next number")
     if asked.event.count > 1:
         yield _never("one_by_one", "each device is recorded by itself (M3)", "record one event for each device")
-    if dose is not None and dose.device_gap_min is not None:
+    if dose is not None and dose.device_gap_min is not None and view.drug.devices:
         allowed_ms = view.drug.devices[-1].at_ms + ms_from_min(dose.device_gap_min.value)
         if view.now_ms < allowed_ms:
             text = f"the next device is due at {clock(allowed_ms - (view.t0_ms or 0))}"
