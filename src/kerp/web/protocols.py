@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from kerp.base.chain import GENESIS, chain_hash
 from kerp.base.digest import canonical
 from kerp.base.errors import Fault, KerpError
+from kerp.protocol.check import check
 from kerp.protocol.load import Resolved, adapter, load_protocol
 from kerp.protocol.model import Protocol
 from kerp.records.logfile import opening_record
@@ -26,15 +28,24 @@ def from_upload(name: str, content: bytes) -> Resolved:
         path = Path(folder) / "protocol.toml"
         path.write_bytes(content)
         try:
-            return load_protocol(path)
+            return _without_objection(load_protocol(path))
         except KerpError as error:
             raise KerpError(*(_renamed(fault, str(path), name) for fault in error.faults)) from None
 
 
+def shipped(identifier: str) -> Resolved:
+    """A shipped protocol, checked like any other."""
+    return _without_objection(load_protocol(identifier))
+
+
+def _without_objection(resolved: Resolved) -> Resolved:
+    if faults := check(resolved):
+        raise KerpError(*faults)
+    return resolved
+
+
 def _renamed(fault: Fault, written: str, name: str) -> Fault:
     """The name the person knows, not that of our temporary copy."""
-    from dataclasses import replace
-
     return replace(fault, where=fault.where.replace(written, name), message=fault.message.replace(written, name))
 
 

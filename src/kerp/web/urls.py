@@ -15,4 +15,5 @@ urlpatterns = [
     path("", pages.home, name="home"),
     path("health", pages.health, name="health"),
     path("account/", include("kerp.web.accounts.urls")),
+    path("", include("kerp.web.office.urls")),
 ]

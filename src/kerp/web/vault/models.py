@@ -22,7 +22,7 @@ class SealedList(models.Model):
 
 
 class VaultEvent(models.Model):
-    """One act of the allocation record: registered, released, unblinded, asked. Chained and append-only. Holds no arm."""
+    """One act of the allocation record: registered, released, unblinded, asked. Chained. Holds no arm."""
 
     study_code = models.CharField(max_length=20)
     seq = models.PositiveIntegerField()

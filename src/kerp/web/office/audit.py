@@ -1,0 +1,53 @@
+"""The audit trail, filtered by what the reader may know; and a log, entry by entry."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from kerp.web.accounts.doors import needs, person_of
+from kerp.web.integrity import check_log
+from kerp.web.models import AuditEvent, Entry
+from kerp.web.office.desk import log_of, participant_or_404
+
+PER_PAGE = 50
+# Acts about accounts and deployment: for administrators. Acts about participants: for monitors and data managers.
+ABOUT_PEOPLE = Q(subject__startswith="person:")
+
+
+@require_safe
+@needs("audit_view", "security_view")
+def audit(request: HttpRequest) -> HttpResponse:
+    """Who did what. Neither view holds an arm: that is in the allocation store alone."""
+    person = person_of(request)
+    rows = AuditEvent.objects.order_by("-seq")
+    if not person.may("security_view"):
+        rows = rows.exclude(ABOUT_PEOPLE)
+    if not person.may("audit_view"):
+        rows = rows.exclude(subject__startswith="participant:")
+    if wanted := request.GET.get("find", "").strip()[:60]:
+        rows = rows.filter(Q(actor__icontains=wanted) | Q(act__icontains=wanted) | Q(subject__icontains=wanted))
+    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "kerp/audit/audit.html", {"page": page, "find": wanted})
+
+
+@require_safe
+@needs("audit_view")
+def entries(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Every entry of a log as it was recorded, and whether its chain holds."""
+    participant = participant_or_404(person_of(request), public_id)
+    log = log_of(participant)
+    page = Paginator(Entry.objects.filter(log=log).order_by("seq"), PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "participant": participant,
+        "log": log,
+        "page": page,
+        "breaks": check_log(log),
+        "flags": log.flags.all(),
+    }
+    return render(request, "kerp/audit/entries.html", context)
