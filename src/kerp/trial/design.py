@@ -283,6 +283,8 @@ class Planning:
     believes_active_given_active: Sourced
     believes_active_given_control: Sourced
     severe_event_rate: Sourced
+    psychotic_rate: Sourced
+    rescue_rate: Sourced
     mechanism_effect_low: Sourced
     mechanism_effect_high: Sourced
     assurance_mean: Sourced

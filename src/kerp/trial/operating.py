@@ -1,0 +1,191 @@
+"""Operating characteristics from sums: every figure with its Monte-Carlo standard error (Morris and others 2019)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from kerp.trial.design import Contrast, Design, Planning
+from kerp.trial.power import t_power, variance_factor
+from kerp.trial.scenario import Scenario
+from kerp.trial.sizing import alpha_one_sided, design_residual_sd
+from kerp.trial.tally import Tally
+from kerp.trial.truth import Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number and the Monte-Carlo standard error of it."""
+
+    value: float
+    mcse: float
+
+    def within(self, stated: float, errors: float = 3.0) -> bool:
+        """Whether a stated number lies within so many Monte-Carlo standard errors."""
+        return abs(self.value - stated) <= errors * self.mcse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContrastFigures:
+    """One contrast. Differences in points, negative is better; power counts rejections for the positive weights.
+
+    `null_*` are rejections under permuted labels; non-binding futility and safety stops are overruled there.
+    """
+
+    id: str
+    truth: Figure
+    power: Figure
+    harm: Figure
+    null_benefit: Figure
+    null_harm: Figure
+    bias: Figure
+    coverage: Figure
+    empirical_se: Figure
+    model_se: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmFigures:
+    """One arm: people per trial, and shares of its people (`response` by definition)."""
+
+    id: str
+    people: float
+    endpoint_mean: float
+    change_mean: float
+    with_endpoint: Figure
+    infusion_stopped: Figure
+    psychotic_reaction: Figure
+    rescued: Figure
+    believes_active: Figure
+    response: dict[str, Figure]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operating:
+    """What a design would do in one world."""
+
+    scenario: str
+    model: str
+    effect_points: float
+    trials: int
+    not_converged: Figure
+    expected_size: Figure
+    stopped_at_look: tuple[Figure, ...]
+    futility: Figure
+    safety_stop: Figure
+    contrasts: tuple[ContrastFigures, ...]
+    arms: tuple[ArmFigures, ...]
+
+    @property
+    def primary(self) -> ContrastFigures:
+        """The contrast the size is planned for."""
+        return self.contrasts[0]
+
+
+def proportion(count: float, of: float) -> Figure:
+    """A share; its standard error never collapses to 0 where nothing, or everything, was counted."""
+    if of <= 0:
+        return Figure(0.0, 0.0)
+    smoothed = (count + 0.5) / (of + 1.0)
+    return Figure(count / of, math.sqrt(smoothed * (1.0 - smoothed) / of))
+
+
+def operating(scenario: Scenario, tally: Tally, truth: Truth) -> Operating:
+    """Figures of one world; contrasts with the primary one first."""
+    design, trials = scenario.design, _number(tally, "trials")
+    order = sorted(range(len(design.contrasts)), key=lambda index: not design.contrasts[index].primary)
+    size = _number(tally, "size") / trials
+    spread = max(_number(tally, "size2") / trials - size**2, 0.0)
+    return Operating(
+        scenario=scenario.name,
+        model=scenario.model,
+        effect_points=scenario.effect_points,
+        trials=int(trials),
+        not_converged=proportion(trials - _number(tally, "fitted"), trials),
+        expected_size=Figure(size, math.sqrt(spread / trials)),
+        stopped_at_look=tuple(proportion(count, trials) for count in _row(tally, "stopped_at")),
+        futility=proportion(_number(tally, "futile"), trials),
+        safety_stop=proportion(_number(tally, "halted"), trials),
+        contrasts=tuple(_contrast(design.contrasts[index], index, tally, truth) for index in order),
+        arms=tuple(_arm(design, index, tally) for index in range(len(design.arms))),
+    )
+
+
+def _contrast(contrast: Contrast, index: int, tally: Tally, truth: Truth) -> ContrastFigures:
+    trials, fitted = _number(tally, "trials"), max(_number(tally, "fitted"), 1.0)
+
+    def share(name: str) -> Figure:
+        return proportion(_row(tally, name)[index], trials)
+
+    bias = _row(tally, "error")[index] / fitted
+    variance = max(_row(tally, "error2")[index] / fitted - bias**2, 0.0) * fitted / max(fitted - 1.0, 1.0)
+    sd = math.sqrt(variance)
+    return ContrastFigures(
+        id=contrast.id,
+        truth=Figure(truth.contrasts[index], truth.se[index]),
+        power=share("benefit"),
+        harm=share("harm"),
+        null_benefit=share("null_benefit"),
+        null_harm=share("null_harm"),
+        bias=Figure(bias, math.hypot(sd / math.sqrt(fitted), truth.se[index])),
+        coverage=proportion(_row(tally, "covered")[index], fitted),
+        empirical_se=Figure(sd, sd / math.sqrt(2.0 * max(fitted - 1.0, 1.0))),
+        model_se=math.sqrt(_row(tally, "se2")[index] / fitted),
+    )
+
+
+def _arm(design: Design, index: int, tally: Tally) -> ArmFigures:
+    people = _row(tally, "people")[index]
+    seen = _row(tally, "with_endpoint")[index]
+
+    def share(name: str) -> Figure:
+        return proportion(_row(tally, name)[index], people)
+
+    return ArmFigures(
+        id=design.arms[index].id,
+        people=people / _number(tally, "trials"),
+        endpoint_mean=_row(tally, "endpoint_sum")[index] / max(seen, 1.0),
+        change_mean=_row(tally, "change_sum")[index] / max(seen, 1.0),
+        with_endpoint=share("with_endpoint"),
+        infusion_stopped=share("stopped"),
+        psychotic_reaction=share("psychotic"),
+        rescued=share("rescued"),
+        believes_active=share("believes"),
+        response={name: share(f"response {name}") for name in design.endpoint.response_rules},
+    )
+
+
+def _number(tally: Tally, name: str) -> float:
+    value = tally[name]
+    assert not isinstance(value, list)
+    return value
+
+
+def _row(tally: Tally, name: str) -> list[float]:
+    value = tally[name]
+    assert isinstance(value, list)
+    return value
+
+
+def curve(design: Design, planning: Planning, points: tuple[float, ...]) -> list[dict[str, Any]]:
+    """Closed-form power of the primary contrast, in favour of the positive weights, against the effect in points."""
+    sd = design_residual_sd(planning)
+    return [{"effect_points": point, "power": _signed_power(design, point / sd)} for point in points]
+
+
+def _signed_power(design: Design, effect_sd: float) -> float:
+    """Power for benefit; below alpha where the effect is harm. Looks, dropout and clusters are not counted."""
+    n, shares = design.size.n_total, design.shares
+    noncentrality = effect_sd * math.sqrt(n / variance_factor(design.weights(design.primary), shares))
+    return t_power(noncentrality, n - len(shares) - 1, alpha_one_sided(design, design.primary))
+
+
+def assurance(design: Design, planning: Planning, nodes: int = 201) -> float:
+    """Chance that the trial shows benefit, averaged over the prior of the effect: power is not that chance."""
+    quantiles = ndtri((np.arange(nodes) + 0.5) / nodes)
+    effects = planning.assurance_mean.value + planning.assurance_sd.value * quantiles
+    return float(np.mean([_signed_power(design, float(effect)) for effect in effects]))
