@@ -18,7 +18,7 @@ Array = Any
 
 @dataclass(frozen=True)
 class LinearFit:
-    """Ordinary least squares: coefficients by name, residual SD and degrees of freedom, covariance of coefficients."""
+    """Ordinary least squares: coefficients by name, their covariance, residual SD and degrees of freedom."""
 
     names: tuple[str, ...]
     beta: Array
@@ -64,7 +64,7 @@ def least_squares(x: Array, y: Array, names: Sequence[str], where: str = "") -> 
 
 
 def ancova(outcome: Array, arm: Array, baseline: Array, level: float = 0.95, where: str = "") -> Estimate:
-    """Arm 1 minus arm 0 adjusted for baseline; all (n,). Rows with a missing value are for the caller to leave out."""
+    """Arm 1 minus arm 0 adjusted for baseline; all (n,), without missing values."""
     for code in (0, 1):
         if not (np.asarray(arm) == code).any():
             raise KerpError(Fault(f"arm {code} is empty: no difference can be estimated", where))

@@ -85,7 +85,7 @@ def second(structure: Structure, theta: Array, m: int, xp: Any = np) -> Array:
 
 
 def curvature(structure: Structure, theta: Array, weight: Array, m: int, xp: Any = np) -> Array:
-    """Cells of symmetric `weight` (..., m, m) times second derivatives, summed: (..., K, K). `US` forms no big array."""
+    """Cells of symmetric `weight` (..., m, m) times second derivatives, summed to (..., K, K)."""
     if structure is not Structure.US:
         return xp.sum(weight[..., None, None, :, :] * second(structure, theta, m, xp), axis=(-1, -2))
     slope = _root_first(theta, m, xp)
