@@ -17,6 +17,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002  allauth's signature
         return False
 
+    def add_message(
+        self, request: HttpRequest, level: int, message_template: str = "", *rest: Any, **more: Any
+    ) -> None:
+        """No greeting on sign-in and sign-out; everything else is said."""
+        if not message_template.startswith("account/messages/logged_"):
+            super().add_message(request, level, message_template, *rest, **more)
+
     def get_client_ip(self, request: HttpRequest) -> str:
         """The peer's address; a proxy's forwarded one only when the server was told it stands behind a proxy."""
         if settings.KERP.behind_proxy:

@@ -53,12 +53,16 @@ def to_rate(log: Log) -> list[dict[str, Any]]:
     protocol, state = protocol_of(log), state_of(log)
     at_ms = standing.now_ms(log)
     rows = []
+    waiting: set[str] = set()  # before the first dose an instrument is answered for one visit after the other
     for visit in protocol.visits:
         blinded = [item for item in visit.assessments if item.blinded]
         status = visit_status(state, visit, at_ms)
         if not blinded or status.state is VisitState.PLANNED or asked.is_locked(state, visit):
             continue
         found = [(item, asked.answered_for(protocol, state, visit, item.instrument) is not None) for item in blinded]
+        if visit.day <= 0:
+            found = [(item, done) for item, done in found if done or item.instrument not in waiting]
+            waiting |= {item.instrument for item, done in found if not done}
         rows.append({"visit": visit, "asked": found, "open": sum(not done for _, done in found)})
     return [row for row in rows if row["open"]]
 
