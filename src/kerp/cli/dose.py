@@ -8,41 +8,52 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kerp.base.errors import Fault, KerpError
-from kerp.cli.output import echo_json, echo_table, json_option
+from kerp.cli.output import echo_json, json_option
 
 if TYPE_CHECKING:
     from kerp.protocol.dose import DosePlan
 
 
-class DecimalType(click.ParamType):
+def _exact(_context: click.Context, parameter: click.Parameter, value: str | None) -> Decimal | None:
     """A number exactly as it was typed."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:  # noqa: ARG002
-        name = (param.opts[0] if param else "") or ""
-        try:
-            number = Decimal(str(value).strip())
-        except InvalidOperation:
-            ways = ("write a point, not a comma",) if "," in str(value) else ("write a number, without its unit",)
-            raise KerpError(Fault("this is not a number", field=name, found=str(value), ways_out=ways)) from None
-        if not number.is_finite():
-            raise KerpError(Fault("this is not a number", field=name, found=str(value), allowed="a finite number"))
-        return number
-
-
-NUMBER = DecimalType()
+    if value is None:
+        return None
+    try:
+        number = Decimal(value.strip())
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        ways = ("write a point, not a comma",) if "," in value else ("write a number, without its unit",)
+        raise KerpError(Fault("this is not a number", field=parameter.opts[0], found=value, ways_out=ways))
+    return number
 
 
 @click.command()
 @click.option("--protocol", "protocol_id", required=True, metavar="ID_OR_FILE", help="Which protocol gives the dose.")
-@click.option("--weight-kg", type=NUMBER, help="Body weight.")
-@click.option("--concentration-mg-per-ml", type=NUMBER, help="Of the prepared syringe or bag, not of the vial.")
+@click.option("--weight-kg", callback=_exact, metavar="NUMBER", help="Body weight.")
+@click.option(
+    "--concentration-mg-per-ml",
+    callback=_exact,
+    metavar="NUMBER",
+    help="Of the prepared syringe or bag, not of the vial.",
+)
 @click.option("--devices", type=int, help="Number of nasal devices.")
-@click.option("--device-gap-min", type=NUMBER, help="Minutes between devices, if not those of the protocol.")
-@click.option("--dose-mg", type=NUMBER, help="A dose that is asked for, or prepared: is it what the protocol gives?")
-@click.option("--weight-age-days", type=NUMBER, help="How old the weight is.")
-@click.option("--previous-weight-kg", type=NUMBER, help="The weight the last plan was made with.")
+@click.option(
+    "--device-gap-min",
+    callback=_exact,
+    metavar="NUMBER",
+    help="Minutes between devices, if not those of the protocol.",
+)
+@click.option(
+    "--dose-mg",
+    callback=_exact,
+    metavar="NUMBER",
+    help="A dose that is asked for, or prepared: is it what the protocol gives?",
+)
+@click.option("--weight-age-days", callback=_exact, metavar="NUMBER", help="How old the weight is.")
+@click.option(
+    "--previous-weight-kg", callback=_exact, metavar="NUMBER", help="The weight the last plan was made with."
+)
 @click.option("--confirm-weight", is_flag=True, help="An unusual weight has been checked and is right.")
 @json_option
 def dose(protocol_id: str, *, as_json: bool, **given: Any) -> None:
@@ -53,11 +64,12 @@ def dose(protocol_id: str, *, as_json: bool, **given: Any) -> None:
     \b
     Example: kerp dose --protocol bottemanne2021-iv --weight-kg 72.5
              kerp dose --protocol bottemanne2021-nasal --weight-kg 72.5 --devices 3
-    """
+    """  # noqa: D301  click reads the backspace
     from kerp.protocol.dose import DoseRequest, plan_dose
     from kerp.protocol.load import load_protocol
 
-    rule = load_protocol(protocol_id).protocol.dose
+    protocol = load_protocol(protocol_id).protocol
+    rule = protocol.dose
     gap, number = given.pop("device_gap_min"), given["devices"]
     if gap is not None:
         number = number or (rule.devices_default if rule else None) or 0
@@ -67,11 +79,15 @@ def dose(protocol_id: str, *, as_json: bool, **given: Any) -> None:
     if as_json:
         echo_json(plan.as_dict())
     else:
-        _print(plan)
+        _print(plan, blinded=protocol.blinded)
 
 
-def _print(plan: DosePlan) -> None:
-    echo_table(("", ""), [(name, text) for name, text in _lines(plan) if text])
+def _print(plan: DosePlan, *, blinded: bool) -> None:
+    if blinded:
+        click.echo("For the unblinded pharmacist only: the label carries the kit code, volume and rate (M8).")
+    for name, text in _lines(plan):
+        if text:
+            click.echo(f"{name:>38}  {text}")
     for warning in plan.warnings:
         click.echo(f"warning: {warning.text}")
     click.echo("A prescriber signs the dose; two people verify it.")

@@ -55,7 +55,7 @@ def show(protocol_id: str, field: str, *, as_json: bool) -> None:
     \b
     Example: kerp protocol show bottemanne2021-iv
              kerp protocol show site-a.toml --field rules.bp_stop
-    """
+    """  # noqa: D301  click reads the backspace
     from kerp.protocol.load import load_protocol
     from kerp.protocol.outline import provenance
 
@@ -65,9 +65,8 @@ def show(protocol_id: str, field: str, *, as_json: bool) -> None:
         origins = {row.path: {"layer": row.layer, "file": row.where, "line": row.line} for row in rows}
         echo_json({"protocol": resolved.protocol, "digests": resolved.digests, "origins": origins})
     elif field:
-        echo_table(
-            ("field", "value", "from"), [(row.path, row.value, row.place()) for row in rows], title=protocol_id
-        )
+        for row in rows:
+            click.echo(f"{row.path} = {row.value}\n    from {row.place()}")
     else:
         _overview(resolved)
 

@@ -40,6 +40,10 @@ class Merged:
         """Origin of a field, or of what holds it."""
         return nearest(self.origins, path)
 
+    def copy(self) -> Merged:
+        """An independent copy."""
+        return Merged(deepcopy(self.data), dict(self.origins), list(self.faults))
+
 
 def nearest(origins: Mapping[IdPath, Origin], path: IdPath) -> Origin | None:
     """Origin of a field, or of the nearest table that holds it."""

@@ -121,14 +121,24 @@ def _merge(path: Path, below: tuple[Path, ...]) -> tuple[Merged, TomlDocument, R
         Layer(merged, BASE if _is_shipped(path) else "file", document).apply(_body(document))
         return _whole(merged), document, None
     base_path = _parent_path(parent, document)
-    merged, _, _ = _merge(base_path, (*below, path.resolve()))
+    merged = _base(base_path, (*below, path.resolve()))
     base_id = str(merged.data.get("id"))
-    base = load_protocol(base_path)
+    base = load_protocol(base_path.stem if _is_shipped(base_path) else base_path)
     merged.data.pop("stopping_rules", None)
     shipped = _is_shipped(path)
     _overlay(merged, document, BASE if shipped else OVERLAY)
     merged.faults += [] if shipped else list(_overlay_faults(document, base_id))
     return _whole(merged), document, base
+
+
+def _base(path: Path, below: tuple[Path, ...]) -> Merged:
+    """A copy of the merged layers of what is inherited; shipped ones are read once."""
+    return (_shipped_layers(path.stem) if _is_shipped(path) else _merge(path, below)[0]).copy()
+
+
+@cache
+def _shipped_layers(identifier: str) -> Merged:
+    return _merge(path_of(FOLDER, identifier), ())[0]
 
 
 def _whole(merged: Merged) -> Merged:

@@ -64,8 +64,32 @@ def compare(one: Protocol, other: Protocol) -> list[tuple[str, str | None, str |
     """(field, value in the first, value in the second) wherever they differ; None where a field does not exist."""
     left = {path: _shown(value) for path, value in _leaves(one, "")}
     right = {path: _shown(value) for path, value in _leaves(other, "")}
-    paths = dict.fromkeys([*left, *right])
-    return [(path, left.get(path), right.get(path)) for path in paths if left.get(path) != right.get(path)]
+    there = [set(_places(iter(left))), set(_places(iter(right)))]
+    changes: dict[str, tuple[str, str | None, str | None]] = {}
+    for path in dict.fromkeys([*left, *right]):
+        if left.get(path) == right.get(path):
+            continue
+        top = _first_missing(path, there)
+        if top == path:
+            changes[path] = (path, left.get(path), right.get(path))
+        elif top not in changes:
+            changes[top] = (top, _whole(left, top), _whole(right, top))
+    return list(changes.values())
+
+
+def _first_missing(path: str, there: list[set[str]]) -> str:
+    """The record that one side lacks altogether, or the field itself."""
+    parts = path.split(".")
+    above = (".".join(parts[:length]) for length in range(1, len(parts)))
+    return next((place for place in above if not all(place in side for side in there)), path)
+
+
+def _whole(side: dict[str, str], place: str) -> str | None:
+    """A record in a few words; None where it does not exist."""
+    fields_of = {path.removeprefix(f"{place}."): text for path, text in side.items() if path.startswith(f"{place}.")}
+    if not fields_of:
+        return None
+    return next((fields_of[name] for name in ("title", "text", "summary") if fields_of.get(name)), "there")
 
 
 def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
