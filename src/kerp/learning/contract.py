@@ -1,4 +1,4 @@
-"""What every learning model is: `init`, `step`, `observe`, and a card that says what it claims.
+"""What every learning model is: `init`, `step`, `observe` (with its cheap part `severity`), and a card that says what it claims.
 
 Arrays are shaped `(patients,)` or scalar. The array namespace `xp` (NumPy or `jax.numpy`) is an argument, so one
 source of the equations serves simulation, gradients and compiled sweeps. Time is in days, rates per minute are
@@ -94,6 +94,9 @@ class LearningModel(Protocol):
 
     def step(self, xp: Any, state: Any, p: Any, u: Inputs, phase: Phase, days: Array) -> Any:
         """The state after `days` of constant inputs, or after the instant `Phase.SESSION_END`."""
+
+    def severity(self, xp: Any, state: Any, p: Any) -> tuple[Array, Array]:
+        """`O` and `C` only: what the Y-BOCS averages over its window, called at every step."""
 
     def observe(self, xp: Any, state: Any, p: Any, u: Inputs, phase: Phase) -> Signals:
         """What the state shows under these inputs."""

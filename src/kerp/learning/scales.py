@@ -30,6 +30,11 @@ def constant(scale: str, name: str) -> float:
     return observation()[scale][name].value
 
 
+def untreated(xp: Any, V0: Array, n0: Array, m: Array) -> tuple[Array, Array]:
+    """`O` and `C` at the untreated rest, in every model: obsession is V0, neutralising n0."""
+    return V0, (m + 0.5 * (1.0 - m)) * n0 * xp.sqrt(V0)
+
+
 def ybocs_mean(obsession: Array, compulsion: Array) -> tuple[Array, Array]:
     """Expected obsession and compulsion subscales (0-20 each) from window means of `O` and `C`."""
     return constant("ybocs", "obsessions_points") * obsession, constant("ybocs", "compulsions_points") * compulsion

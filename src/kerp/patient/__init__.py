@@ -1,1 +1,1 @@
-"""A synthetic person: drug response, learning, behaviour. Traits only, no processes."""
+"""Virtual patients: traits and severity drawn from priors, and how the drug of a schedule reaches them."""

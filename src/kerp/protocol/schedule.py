@@ -148,7 +148,7 @@ def parse_schedule(document: TomlDocument, identifier: str) -> Schedule:
         sessions=tuple(reader.sessions(data.get("session", []))),
         mct_days=reader.days(data.get("mct", {}), ("mct",)),
         rating_days=reader.days(data.get("ybocs", {}), ("ybocs",)),
-        vas_min=reader.days(data.get("ocdvas", {}), ("ocdvas",), "minutes"),
+        vas_min=reader.days(data.get("ocdvas", {}), ("ocdvas",), "at_min"),
         same_contact_as=tuple(data.get("same_contact_as", ())),
     )
     reader.finish(schedule)
@@ -247,7 +247,7 @@ class _Reader:
     def sessions(self, tables: list[dict[str, Any]]) -> Iterator[PlannedSession]:
         for index, table in enumerate(tables):
             path = ("session", index)
-            minutes = self.number(table, "minutes", path, 0.5, _LONGEST_SESSION_MIN)
+            minutes = self.number(table, "length_min", path, 0.5, _LONGEST_SESSION_MIN)
             intensity = (
                 self.number(table, "intensity_fraction", path, 0.0, 1.0) if "intensity_fraction" in table else 1.0
             )

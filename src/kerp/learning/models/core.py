@@ -204,13 +204,17 @@ class LoopModel:
 
     # -- what shows ------------------------------------------------------------------------------------------------
 
+    def severity(self, xp: Any, state: Any, p: Bound) -> tuple[Array, Array]:
+        obsession = self.belief(state, p) * self.clarity(state.X, p)
+        n = self.neutralising(xp, state.Q, p)
+        return obsession, (p.free.m + 0.5 * (1.0 - p.free.m)) * n * root(xp, obsession)
+
     def observe(self, xp: Any, state: Any, p: Bound, u: Inputs, phase: Phase) -> Signals:
         V = self.belief(state, p)
-        obsession = V * self.clarity(state.X, p)
+        obsession, compulsion = self.severity(xp, state, p)
         lam = self.aversiveness(xp, p, u)
         n = self.neutralising(xp, state.Q, p)
         eta = self.learning_rate(xp, state, p, u, lam)
-        compulsion = (p.free.m + 0.5 * (1.0 - p.free.m)) * n * root(xp, obsession)
         distress = self.distress(obsession, lam, u, phase)
         ne = n * self.reach(state.X, p, u, phase)
         return Signals(V, obsession, distress, n, ne, compulsion, lam, eta, self.loop_number(xp, state, p, u, eta))

@@ -70,16 +70,20 @@ class LinearNull:
         zero = 0.0 * s.y
         return s._replace(y=s.y + gain, exposed=zero, drugged=zero)
 
-    def severity(self, xp: Any, s: State, p: LinearParameters) -> Array:
+    def level(self, xp: Any, s: State, p: LinearParameters) -> Array:
         """`y + b_drug X`, bounded smoothly to what the scale can hold."""
         y, top = s.y + p.slope_drug * s.X, xp.minimum(1.0 / p.V0, 1.0 / p.n0**2)
         return _WIDTH * (xp.logaddexp(0.0, y / _WIDTH) - xp.logaddexp(0.0, (y - top) / _WIDTH))
 
-    def observe(self, xp: Any, state: State, p: LinearParameters, u: Inputs, phase: Phase) -> Signals:
-        level = self.severity(xp, state, p)
+    def severity(self, xp: Any, state: State, p: LinearParameters) -> tuple[Array, Array]:
+        level = self.level(xp, state, p)
         obsession = p.V0 * level
+        return obsession, (p.m + 0.5 * (1.0 - p.m)) * p.n0 * root(xp, level) * root(xp, obsession)
+
+    def observe(self, xp: Any, state: State, p: LinearParameters, u: Inputs, phase: Phase) -> Signals:
+        level = self.level(xp, state, p)
+        obsession, compulsion = self.severity(xp, state, p)
         n = p.n0 * root(xp, level)
-        compulsion = (p.m + 0.5 * (1.0 - p.m)) * n * root(xp, obsession)
         distress = obsession * u.i if phase == Phase.SESSION else obsession
         none = 0.0 * level
         return Signals(obsession, obsession, distress, n, n, compulsion, none, none, none + xp.nan)
@@ -92,7 +96,7 @@ EQUATIONS = (
     ),
     Equation("drug", "dX/dt = k_on E (1 - X) - X/tauX", "linear_null.LinearNull.step"),
     Equation(
-        "severity", "O = V0 (y + b_drug X), bounded; n = n0 sqrt(y + b_drug X)", "linear_null.LinearNull.severity"
+        "severity", "O = V0 (y + b_drug X), bounded; n = n0 sqrt(y + b_drug X)", "linear_null.LinearNull.level"
     ),
 )
 
