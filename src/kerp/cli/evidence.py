@@ -169,3 +169,82 @@ def cite(identifiers: tuple[str, ...], style: str, as_json: bool) -> None:
         echo_json([references.reference(name) for name in names])
     else:
         click.echo(references.cite(names, style))
+
+
+@evidence.command()
+@click.option("--table", "identifier", default="psychotherapy_ybocs", show_default=True, help="An evidence table.")
+@click.option("--where", "wanted", multiple=True, metavar="COLUMN=TEXT", help="Only rows with TEXT in COLUMN.")
+@click.option("--method", type=click.Choice(["dl", "reml", "hksj"]), default="hksj", show_default=True)
+@click.option("--keep-arms", is_flag=True, help="Do not combine arms that share a control; said in the result.")
+@click.option("--mix-open", is_flag=True, help="Pool open and controlled studies together; said in the result.")
+@click.option("--plot", "figure", metavar="FILE", help="Write a forest plot (svg, png, pdf).")
+@json_option
+def meta(
+    identifier: str,
+    wanted: tuple[str, ...],
+    method: str,
+    keep_arms: bool,
+    mix_open: bool,
+    figure: str | None,
+    as_json: bool,
+) -> None:
+    """Pool comparisons of a table by random effects; arms that share a control are combined first.
+
+    \b
+    Example: kerp evidence meta --table psychotherapy_ybocs --where treatment=erp --where control=waitlist
+    Example: kerp evidence meta --where treatment=erp --method dl --plot forest.svg --json
+    """  # noqa: D301  click reads the backspace
+    from kerp.analysis.meta import Method
+    from kerp.analysis.meta_output import pooled_table
+    from kerp.evidence.tables import load_table, select, table
+
+    filters = _filters(wanted, [column.name for column in table(identifier).columns])
+    rows = select(load_table(identifier), **filters)
+    found = pooled_table(rows, Method(method), mix_open=mix_open, combine_shared=not keep_arms)
+    chosen = ", ".join(wanted) or "all rows"
+    if figure:
+        _write_forest(figure, found, f"{identifier}: {chosen}")
+    if as_json:
+        echo_json({"table": identifier, "where": filters, "attribution": table(identifier).attribution} | found)
+    else:
+        _show_pooled(found, f"{identifier}: {chosen}", table(identifier).attribution)
+
+
+def _write_forest(path: str, found: dict[str, Any], title: str) -> None:
+    from pathlib import Path
+
+    from kerp.base.textfile import write_atomic
+    from kerp.report.forest import forest_image
+
+    write_atomic(path, forest_image(found, title, Path(path).suffix.lstrip(".").lower()))
+
+
+def _show_pooled(found: dict[str, Any], title: str, attribution: str) -> None:
+    rows = [
+        (
+            row["label"],
+            row["control"],
+            row["n"],
+            _interval(row, "effect"),
+            f"{100 * row['weight']:.1f} %",
+            row["basis"],
+        )
+        for row in found["comparisons"]
+    ]
+    echo_table(("study", "control", "n", "Hedges' g (95 % interval)", "weight", "basis"), rows, title=title)
+    click.echo(f"pooled, k = {found['k']}: {_interval(found, 'estimate')}; {found['method_title']}")
+    if found["tau"] is not None:
+        click.echo(f"tau {found['tau']:.3f}, I2 {100 * found['i2']:.0f} %, Q {found['q']:.1f} (p {found['q_p']:.4f})")
+    if found["prediction_low"] is not None:
+        click.echo(f"the next trial may lie within {found['prediction_low']:.2f} to {found['prediction_high']:.2f}")
+    if found["without_outliers"]:
+        left = "; ".join(f"{trial}: {why}" for trial, why in found["outliers"].items())
+        without = found["without_outliers"]
+        click.echo(f"without outliers, k = {without['k']}: {_interval(without, 'estimate')} ({left})")
+    for note in found["notes"]:
+        click.echo(f"note: {note}")
+    click.echo(attribution)
+
+
+def _interval(row: dict[str, Any], middle: str) -> str:
+    return f"{row[middle]:.3f} ({row['ci_low']:.3f} to {row['ci_high']:.3f})"
