@@ -287,3 +287,57 @@ def _echo_people(simulation: Simulation, exposure: Exposure | None) -> None:
             click.echo(f"{name}: {value:.4g}")
     for caveat in simulation.caveats:
         click.echo(f"- {caveat}")
+
+
+@drug.command("forecast")
+@click.argument("log", type=click.Path())
+@click.option("--session", default="", help="Session id [default: the last one with drug].")
+@click.option("--at", "at_min", type=float, help="As it stood so many minutes after T0 [default: at the end].")
+@click.option("--age", "age_years", type=float, default=40.0, show_default=True)
+@click.option("--ancestry", default="caucasian", show_default=True, help="caucasian, asian or japanese.")
+@click.option("--weight-kg", type=float, help="Only where the log holds no weight.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@json_option
+def forecast_command(
+    *,
+    log: str,
+    session: str,
+    at_min: float | None,
+    age_years: float,
+    ancestry: str,
+    weight_kg: float | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    r"""When effects begin, peak and end, from the ratings of a recorded session (model output, never a gate).
+
+    \b
+    Example: kerp drug forecast session.jsonl --at 20
+    """
+    from kerp.records.logfile import read_log
+    from kerp.report.felt_forecast import Person, as_data, forecast_log
+
+    at_min = None if at_min is None else _finite("--at", at_min)
+    person = Person(age_years, ancestry, weight_kg)
+    found = forecast_log(read_log(log), person, session=session, at_min=at_min, seed=seed)
+    if as_json:
+        echo_json(as_data(found))
+        return
+    bands = {"onset": found.forecast.onset, "peak": found.forecast.peak, "gone": found.forecast.resolution}
+    rows = [(name, *(_shown(getattr(band, end)) for end in _ENDS)) for name, band in bands.items()]
+    title = (
+        f"Felt effect, minutes after T0; {found.model}, {found.doses.dose_mg:g} mg, known at {found.at_min:.0f} min"
+    )
+    echo_table(("", "5 %", "25 %", "middle", "75 %", "95 %"), rows, title)
+    chances = found.forecast.chance_of_onset, found.forecast.chance_of_resolution
+    click.echo(f"onset at all: {chances[0]:.0%}; gone within the forecast: {chances[1]:.0%}")
+    click.echo(found.forecast.statement)
+    for caveat in found.forecast.caveats:
+        click.echo(f"- {caveat}")
+
+
+_ENDS = ("low_90", "low_50", "median", "high_50", "high_90")
+
+
+def _shown(minute: float | None) -> str:
+    return "later" if minute is None else f"{minute:.0f}"
