@@ -67,7 +67,7 @@ def dose_outside_range(protocol: Protocol) -> Iterator[Fault]:
         return
     rule, route = known
     dose = float(known[0].dose_mg_per_kg)
-    if rule.agent is Agent.KETAMINE and (fault := dose_fault(route, dose)) is not None:
+    if rule.agent is Agent.KETAMINE and not route.permitted and (fault := dose_fault(route, dose)) is not None:
         yield Fault(fault.message, "", None, "dose.dose_mg_per_kg", fault.found, fault.allowed, fault.ways_out)
     limits = dose_range_mg_per_kg(rule.agent.value)
     if limits is not None and not limits[0] <= dose <= limits[1]:

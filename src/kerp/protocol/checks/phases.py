@@ -146,15 +146,20 @@ def _ratings_missing(plan: SessionPlan, prompts: list[Prompt], gap_min: float) -
     if not any(prompt.anchor in before for prompt in prompts):
         way = "ask it once or twice between opening and minute 0"
         yield objection(field, "the felt effect is not asked before the dose: its baseline is unknown", way)
-    if not any(prompt.anchor not in before and _steady(prompt, gap_min) for prompt in prompts):
-        message = (
-            f"the felt effect is not asked often enough: ratings more than {gap_min:g} min apart are not consecutive"
-        )
-        yield objection(field, message, f"ask it every 5 min, at most every {gap_min:g}")
+    for phase in plan.phases:
+        covering = [item for item in prompts if not item.phases or phase.id in item.phases]
+        if phase.enters_on in _UNDER_WAY and not any(_steady(item, gap_min) for item in covering):
+            message = f"in {phase.title!r} the felt effect is not asked often enough: onset, peak and end go unseen"
+            allowed = f"every {gap_min:g} min or more often"
+            yield objection(field, message, "ask it every 5 min", allowed=allowed)
+
+
+_UNDER_WAY = (Fact.ADMINISTRATION_START, Fact.EFFECT_ONSET, Fact.EFFECT_PEAK)
 
 
 def _steady(prompt: Prompt, gap_min: float) -> bool:
-    return prompt.every_min is not None and prompt.every_min <= gap_min
+    after = prompt.anchor is Fact.ADMINISTRATION_START
+    return after and prompt.every_min is not None and prompt.every_min <= gap_min
 
 
 CHECKS = (
