@@ -71,7 +71,7 @@ def test_simulated_power_is_the_closed_form_less_a_little_for_chance_imbalance(n
 
 
 def test_simulated_power_of_the_reference_ancova_trial() -> None:
-    """50 per arm, SD 6, correlation 0.8**5, 3.5 points: 0.8583 (MCSE 0.0035) in a reference run, 0.8636 by formula."""
+    """50 per arm, SD 6, correlation 0.8**5, 3.5 points: 0.8583 (MCSE 0.0035) in a reference run, 0.8636 by form."""
     chance = generator(11, Stream.PATIENT)
     trials, n, rho = 6000, 100, 0.8**5
     baseline = chance.standard_normal((trials, n)) * 6

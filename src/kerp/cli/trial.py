@@ -9,6 +9,7 @@ import click
 
 from kerp.base.errors import Fault, KerpError
 from kerp.cli.output import echo_json, echo_table, json_option
+from kerp.cli.trial_simulate import simulate_command
 
 if TYPE_CHECKING:
     from kerp.trial.bounds import Bounds
@@ -276,3 +277,6 @@ def power_command(
     click.echo()
     for line in cost_lines(planning, cost):
         _wrapped(line, "  ")
+
+
+trial.add_command(simulate_command)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from kerp.base.seeds import Stream, generator
 from kerp.trial import course
@@ -206,7 +206,7 @@ def _accuracy(found: Estimates, truth: Floats) -> Tally:
     fitted = found.fitted[:, None]
     error = np.where(fitted, found.estimate - truth, 0.0)
     se = np.where(fitted, found.se, 0.0)
-    reach = student.isf((1.0 - CONFIDENCE) / 2.0, np.where(fitted, found.df, 1.0)) * se
+    reach = -stdtrit(np.where(fitted, found.df, 1.0), (1.0 - CONFIDENCE) / 2.0) * se
     return {
         "fitted": float(found.fitted.sum()),
         "error": _sums(error),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from kerp.trial.design import Contrast, Design, Planning
+from kerp.trial.design import Design, Planning
 from kerp.trial.power import t_power, variance_factor
 from kerp.trial.scenario import Scenario
 from kerp.trial.sizing import alpha_one_sided, design_residual_sd
@@ -33,7 +33,8 @@ class Figure:
 class ContrastFigures:
     """One contrast. Differences in points, negative is better; power counts rejections for the positive weights.
 
-    `null_*` are rejections under permuted labels; non-binding futility and safety stops are overruled there.
+    `null_*` are rejections under permuted labels; non-binding futility and safety stops are overruled there. Bias,
+    coverage and spread are None where the effect differs between trials.
     """
 
     id: str
@@ -42,9 +43,9 @@ class ContrastFigures:
     harm: Figure
     null_benefit: Figure
     null_harm: Figure
-    bias: Figure
-    coverage: Figure
-    empirical_se: Figure
+    bias: Figure | None
+    coverage: Figure | None
+    empirical_se: Figure | None
     model_se: float
 
 
@@ -110,12 +111,12 @@ def operating(scenario: Scenario, tally: Tally, truth: Truth) -> Operating:
         stopped_at_look=tuple(proportion(count, trials) for count in _row(tally, "stopped_at")),
         futility=proportion(_number(tally, "futile"), trials),
         safety_stop=proportion(_number(tally, "halted"), trials),
-        contrasts=tuple(_contrast(design.contrasts[index], index, tally, truth) for index in order),
+        contrasts=tuple(_contrast(scenario, index, tally, truth) for index in order),
         arms=tuple(_arm(design, index, tally) for index in range(len(design.arms))),
     )
 
 
-def _contrast(contrast: Contrast, index: int, tally: Tally, truth: Truth) -> ContrastFigures:
+def _contrast(scenario: Scenario, index: int, tally: Tally, truth: Truth) -> ContrastFigures:
     trials, fitted = _number(tally, "trials"), max(_number(tally, "fitted"), 1.0)
 
     def share(name: str) -> Figure:
@@ -124,16 +125,17 @@ def _contrast(contrast: Contrast, index: int, tally: Tally, truth: Truth) -> Con
     bias = _row(tally, "error")[index] / fitted
     variance = max(_row(tally, "error2")[index] / fitted - bias**2, 0.0) * fitted / max(fitted - 1.0, 1.0)
     sd = math.sqrt(variance)
+    fixed = scenario.effect_spread_points == 0
     return ContrastFigures(
-        id=contrast.id,
+        id=scenario.design.contrasts[index].id,
         truth=Figure(truth.contrasts[index], truth.se[index]),
         power=share("benefit"),
         harm=share("harm"),
         null_benefit=share("null_benefit"),
         null_harm=share("null_harm"),
-        bias=Figure(bias, math.hypot(sd / math.sqrt(fitted), truth.se[index])),
-        coverage=proportion(_row(tally, "covered")[index], fitted),
-        empirical_se=Figure(sd, sd / math.sqrt(2.0 * max(fitted - 1.0, 1.0))),
+        bias=Figure(bias, math.hypot(sd / math.sqrt(fitted), truth.se[index])) if fixed else None,
+        coverage=proportion(_row(tally, "covered")[index], fitted) if fixed else None,
+        empirical_se=Figure(sd, sd / math.sqrt(2.0 * max(fitted - 1.0, 1.0))) if fixed else None,
         model_se=math.sqrt(_row(tally, "se2")[index] / fitted),
     )
 

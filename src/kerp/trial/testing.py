@@ -10,8 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import betainc, ndtri
-from scipy.stats import t as student
+from scipy.special import betainc, ndtr, ndtri, stdtr
 
 from kerp.trial.bounds import Bounds, Futility, bounds
 from kerp.trial.course import Bools
@@ -75,7 +74,7 @@ def benefit_z(found: Estimates) -> Floats:
     """Signed normal scores (t, c): positive is a lower score where the weights are positive. NaN where not fitted."""
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.where(found.fitted[:, None], -found.estimate / found.se, np.nan)
-        return np.asarray(np.sign(statistic) * -ndtri(student.sf(np.abs(statistic), found.df)))
+        return np.asarray(np.sign(statistic) * -ndtri(stdtr(found.df, -np.abs(statistic))))
 
 
 def judge(design: Design, looks: Looks, analyse: Callable[[int], Estimates], *, obey_futility: bool) -> Verdict:
@@ -115,7 +114,7 @@ def _look(
 def _others(design: Design, z: Floats, up: Bools, down: Bools, primary: int) -> tuple[Bools, Bools]:
     """Rejections of every contrast once the trial has ended, in the order of the file."""
     alpha = design.errors.alpha / design.errors.sides
-    p = np.where(np.isnan(z), NOT_TESTED, 1.0 - _phi(np.abs(np.nan_to_num(z))))
+    p = np.where(np.isnan(z), NOT_TESTED, ndtr(-np.abs(np.nan_to_num(z))))
     if design.errors.sides == 1:
         p = np.where(z > 0, p, NOT_TESTED)
     rejected = _reject(design, p, alpha, up | down, primary)
@@ -138,12 +137,6 @@ def _reject(design: Design, p: Floats, alpha: float, primary_rejected: Bools, pr
     rejected = np.zeros_like(small)
     rejected[:, sequence] = np.logical_and.accumulate(small[:, sequence], axis=1)
     return rejected
-
-
-def _phi(z: Floats) -> Floats:
-    from scipy.special import ndtr
-
-    return np.asarray(ndtr(z))
 
 
 def safety_stop(rule: SafetyRule, happened: Bools, arms: Ints, n_arms: int) -> Ints:
