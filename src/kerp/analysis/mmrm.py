@@ -45,6 +45,21 @@ class LsMean:
 
 
 @dataclass(frozen=True)
+class Model:
+    """Terms and variables of the fixed effects, aligned with the rows of the long table."""
+
+    terms: tuple[design.Term, ...]
+    variables: Mapping[str, design.Variable]
+    names: tuple[str, ...]
+    x: Array  # (rows, q)
+
+    def row(self, settings: Mapping[str, Array]) -> Array:
+        """Coefficient weights (q,) at given dummy rows, the other variables averaged."""
+        blocks = {name: settings.get(name, variable.balanced()) for name, variable in self.variables.items()}
+        return design.matrix(self.terms, blocks)[0]
+
+
+@dataclass(frozen=True)
 class MmrmResult:
     """Everything a table or a report needs from one fit."""
 
@@ -63,27 +78,13 @@ class MmrmResult:
     notes: tuple[str, ...]
     not_estimable: tuple[NotEstimable, ...]
     table: LongTable = field(repr=False)
+    model: Model = field(repr=False)
     fit: RemlFit = field(repr=False)
 
     @property
     def converged(self) -> bool:
         """Whether the optimum was reached and is regular."""
         return self.convergence.converged
-
-
-@dataclass(frozen=True)
-class Model:
-    """Terms and variables of the fixed effects, aligned with the rows of the long table."""
-
-    terms: tuple[design.Term, ...]
-    variables: Mapping[str, design.Variable]
-    names: tuple[str, ...]
-    x: Array  # (rows, q)
-
-    def row(self, settings: Mapping[str, Array]) -> Array:
-        """Coefficient weights (q,) at given dummy rows, the other variables averaged."""
-        blocks = {name: settings.get(name, variable.balanced()) for name, variable in self.variables.items()}
-        return design.matrix(self.terms, blocks)[0]
 
 
 def fit_mmrm(columns: Columns, spec: MmrmSpec) -> MmrmResult:
@@ -172,6 +173,7 @@ def _result(
         notes=notes,
         not_estimable=table.not_estimable,
         table=table,
+        model=model,
         fit=fitted,
     )
 

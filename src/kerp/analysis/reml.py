@@ -116,11 +116,11 @@ def shrink(crude: Array) -> Array:
 
 def neg2_loglik(problem: Problem, structure: Structure, theta: Array) -> float:
     """-2 restricted log-likelihood; infinite where the covariance is not positive definite."""
-    value = _profile(problem, sigma(structure, theta, problem.n_visits))
+    value = profile(problem, sigma(structure, theta, problem.n_visits))
     return np.inf if value is None else value[0]
 
 
-def _profile(problem: Problem, full: Array) -> tuple[float, Array, Array, list[Array]] | None:
+def profile(problem: Problem, full: Array) -> tuple[float, Array, Array, list[Array]] | None:
     """-2 log L_R, generalised least-squares coefficients, their covariance and the inverses per pattern."""
     q = problem.n_coefficients
     xx, xy, yy, logdet = np.zeros((q, q)), np.zeros(q), 0.0, 0.0
@@ -204,10 +204,10 @@ def _add(sums: _Sums, pattern: Pattern, inverse: Array, slopes: Array, bends: Ar
 def pieces(problem: Problem, structure: Structure, theta: Array) -> Pieces | None:
     """Likelihood, coefficients, gradient and information at `theta`; None where it is not positive definite."""
     m = problem.n_visits
-    profile = _profile(problem, sigma(structure, theta, m))
-    if profile is None:
+    found = profile(problem, sigma(structure, theta, m))
+    if found is None:
         return None
-    value, beta, phi, inverses = profile
+    value, beta, phi, inverses = found
     slopes, bends = first(structure, theta, m), second(structure, theta, m)
     sums = _empty(len(theta), problem.n_coefficients)
     for pattern, inverse in zip(problem.patterns, inverses, strict=True):

@@ -30,7 +30,7 @@ def _draw(table: dict[str, Any], title: str, kind: str) -> bytes:
     with rc_context({"svg.hashsalt": "kerp", "font.size": 8, "svg.fonttype": "none"}):
         figure = Figure(figsize=(8.2, 1.6 + 0.21 * (len(rows) + 4)), layout="constrained")
         axes = figure.subplots()
-        _studies(axes, rows)
+        _studies(axes, rows, table)
         _summaries(axes, table)
         axes.set_title(title, loc="left", fontsize=10)
         axes.set_xlabel("Hedges' g, 95 % interval (positive favours treatment)")
@@ -42,7 +42,7 @@ def _draw(table: dict[str, Any], title: str, kind: str) -> bytes:
     return stream.getvalue()
 
 
-def _studies(axes: Any, rows: list[dict[str, Any]]) -> None:
+def _studies(axes: Any, rows: list[dict[str, Any]], table: dict[str, Any]) -> None:
     for y, row in enumerate(rows, start=3):
         axes.plot([row["ci_low"], row["ci_high"]], [y, y], color="0.25", lw=1)
         axes.plot(row["effect"], y, "s", color="0.1", ms=2 + 28 * row["weight"])
@@ -50,7 +50,9 @@ def _studies(axes: Any, rows: list[dict[str, Any]]) -> None:
         axes.annotate(text, (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=7)
     axes.set_ylim(-2.6, len(rows) + 3.4)
     ticks = [(y, f"{row['label']} v {row['control']}") for y, row in enumerate(rows, start=3)]
-    ticks += [(1, f"pooled, k = {len(rows)}"), (0, "next trial (prediction)"), (-1, "without outliers")]
+    ticks.append((1, f"pooled, k = {len(rows)}"))
+    ticks += [(0, "next trial (prediction)")] if table["prediction_low"] is not None else []
+    ticks += [(-1, "without outliers")] if table["without_outliers"] else []
     axes.set_yticks([y for y, _ in ticks], [label for _, label in ticks])
 
 
