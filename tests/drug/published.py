@@ -37,3 +37,18 @@ TYPICAL_35_MG = {
     "domino1984": (182, 210, 227, 240, 55, 46, 36, 17),
 }
 MINUTES = (10, 20, 30, 40, 60, 80, 120, 240)
+
+# Volumes (L) and clearances (L/h) at 70 kg that the rate constants of the comparison sets stand for (research/pkpd.md
+# section 2, table of models)
+DERIVED_70_KG = {
+    "domino1984": {"CL": 116, "V1": 4.41, "V2": 10.6, "V3": 178, "Q2": 157, "Q3": 156},
+    "clements1981": {"CL": 80, "V1": 123, "V2": 167, "Q2": 137},
+    "hijazi2003": {"CL": 151, "V1": 76, "V2": 222, "Q2": 40},
+}
+
+# where each shipped model is held against something published
+HELD_AGAINST = {
+    "kamp2020": "TYPICAL_35_MG", "otto2021": "TYPICAL_35_MG", "clements1981": "DERIVED_70_KG",
+    "domino1984": "DERIVED_70_KG", "hijazi2003": "DERIVED_70_KG", "perezruixo2021": "PEREZRUIXO_TABLE_4",
+    "simons2022": "measured arterial peak, test_simons_arterial_peak_after_20_mg_in_20_minutes_is_the_measured_one",
+}  # fmt: skip

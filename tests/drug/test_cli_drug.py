@@ -170,3 +170,10 @@ def test_unusual_but_possible_doses_are_computed_with_a_warning(capsys):
 def test_help_answers_without_loading_the_kinetics():
     code = "import sys; import kerp.cli.drug; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["models", "simulate", "forecast"])
+def test_help_shows_each_example_on_its_own_line(command, capsys):
+    _, out, _ = run(capsys, "drug", command, "--help")
+    assert any(line.strip().startswith("Example: kerp drug") for line in out.splitlines())
+    assert "\\b" not in out

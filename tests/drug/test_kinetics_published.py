@@ -116,3 +116,22 @@ def test_every_shipped_model_gives_what_it_says_and_names_its_site(adult):
             curve = concentration(model, typical(model, adult), infusion(35, 40), [5.0, 40.0, 300.0], analyte)
             assert curve.sampling_site
             assert (curve.ng_per_ml > 0).all()
+
+
+def test_every_shipped_model_is_held_against_something_published(published):
+    from kerp.drug.model import model_ids
+
+    assert set(published.HELD_AGAINST) == set(model_ids())
+
+
+@pytest.mark.parametrize("model_id", ["domino1984", "clements1981", "hijazi2003"])
+def test_rate_constants_stand_for_the_published_volumes_and_clearances(model_id, published, adult):
+    model = load_model(model_id)
+    stage = network_of(model, model.moieties[0], typical(model, adult), model.analytes).stages[0]
+    volumes, generator = stage.volumes[0], stage.generator[0]
+    expected = published.DERIVED_70_KG[model_id]
+    assert 60 * -generator.sum(axis=0)[0] * volumes[0] == pytest.approx(expected["CL"], rel=0.01)
+    assert volumes[0] == pytest.approx(expected["V1"], rel=0.01)
+    for side in range(1, len(volumes)):
+        assert volumes[side] == pytest.approx(expected[f"V{side + 1}"], rel=0.01)
+        assert 60 * generator[side, 0] * volumes[0] == pytest.approx(expected[f"Q{side + 1}"], rel=0.01)

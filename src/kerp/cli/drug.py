@@ -28,11 +28,11 @@ def drug() -> None:
 @drug.command("models")
 @json_option
 def models_command(as_json: bool) -> None:
-    r"""Concentration models: drug, sampling site, routes, what must be said with them.
+    """Concentration models: drug, sampling site, routes, what must be said with them.
 
     \b
     Example: kerp drug models --json
-    """
+    """  # noqa: D301  click wants the backspace character itself
     from kerp.drug.model import load_model, model_ids
 
     models = [load_model(model_id) for model_id in model_ids()]
@@ -66,13 +66,13 @@ def models_command(as_json: bool) -> None:
 def simulate_command(
     *, at: str | None, with_summary: bool, as_csv: bool, plot: str | None, as_json: bool, **asked: Any
 ) -> None:
-    r"""Concentration and felt effect of what is given; population bands if asked for.
+    """Concentration and felt effect of what is given; population bands if asked for.
 
     \b
     Example: kerp drug simulate --model kamp2020 --dose-mg 35 --duration-min 40 --weight-kg 70 --at 10,20,40 --json
     Example: kerp drug simulate --model perezruixo2021 --devices 3 --age 40 --ancestry japanese --summary
     Example: kerp drug simulate --model kamp2020 --dose-mg 35 --duration-min 40 --population 999 --plot iv.svg
-    """
+    """  # noqa: D301  click wants the backspace character itself
     from kerp.drug.simulation import simulate, summary
 
     if sum((as_json, as_csv)) > 1:
@@ -309,11 +309,11 @@ def forecast_command(
     seed: int,
     as_json: bool,
 ) -> None:
-    r"""When effects begin, peak and end, from the ratings of a recorded session (model output, never a gate).
+    """When effects begin, peak and end, from the ratings of a recorded session (model output, never a gate).
 
     \b
     Example: kerp drug forecast session.jsonl --at 20
-    """
+    """  # noqa: D301  click wants the backspace character itself
     from kerp.records.logfile import read_log
     from kerp.report.felt_forecast import Person, as_data, forecast_log
 
