@@ -24,7 +24,7 @@ SPEC = MmrmSpec(
 
 
 def trial(n: int, effect: float, leave: float, seed: int = 3) -> Columns:
-    """Two arms, three visits; `leave` is the chance of leaving the active arm after each visit (a tenth of it in control)."""
+    """Two arms, three visits; `leave` is the chance of leaving the active arm per visit, a tenth in control."""
     rng = np.random.default_rng(seed)
     cells: dict[str, list[str | None]] = {name: [] for name in ("id", "visit", "arm", "base", "y")}
     root = np.linalg.cholesky(25 * 0.7 ** np.abs(np.subtract.outer(np.arange(4), np.arange(4))))
@@ -34,7 +34,7 @@ def trial(n: int, effect: float, leave: float, seed: int = 3) -> Columns:
         gone = np.cumsum(rng.uniform(size=3) < np.array([0, chance, chance])) > 0
         for v in range(3):
             y = None if gone[v] else f"{path[v + 1] - effect * arm * (v + 1) / 3:.4f}"
-            row = (f"P{i}", f"V{v}", "ref active".split()[arm], f"{path[0]:.4f}", y)
+            row = (f"P{i}", f"V{v}", ("ref", "active")[arm], f"{path[0]:.4f}", y)
             for name, cell in zip(cells, row, strict=True):
                 cells[name].append(cell)
     return Columns("trial", {name: tuple(column) for name, column in cells.items()})

@@ -56,7 +56,7 @@ class People:
 
 @dataclass(frozen=True)
 class Imputed:
-    """A pooled estimate. `missing_at_end` by arm (reference, arm) and the share of information lost to missingness."""
+    """A pooled estimate; `missing_at_end` counts reference and arm, `lost_information` is a share."""
 
     assumption: Assumption
     delta: float
@@ -67,7 +67,7 @@ class Imputed:
 
 
 def people_of(columns: Columns, result: MmrmResult, arm: str) -> People:
-    """Everybody of `arm` and of the reference, also those without any outcome. Covariates must not change over time."""
+    """Everybody of `arm` and the reference, also those without any outcome; covariates as first recorded."""
     spec, table = result.spec, result.table
     who = columns.complete(spec.subject)
     first: dict[str, int] = {}
@@ -144,7 +144,7 @@ def draw_parameters(result: MmrmResult, draws: int, rng: np.random.Generator) ->
 def complete(
     people: People, beta: Array, full: Array, assumption: Assumption, rng: np.random.Generator, delta: float = 0.0
 ) -> Array:
-    """Outcomes (n, m) with the missing ones drawn; `delta` is added to draws of the compared arm after its last visit."""
+    """Outcomes (n, m), the missing ones drawn; `delta` is added to draws of the arm after its last visit."""
     means = _means(people, beta, assumption)
     out = people.outcome.copy()
     seen = ~np.isnan(out)
@@ -218,7 +218,7 @@ def _analyse(people: People, outcome: Array) -> Estimate:
 
 
 def rubin(estimates: Array, errors: Array, complete_df: float) -> tuple[Estimate, float]:
-    """Pool imputations (Rubin 1987), degrees of freedom of Barnard and Rubin 1999; and the share of information lost."""
+    """Pool imputations (Rubin 1987; df of Barnard and Rubin 1999), and the share of information lost."""
     draws = len(estimates)
     within, between = float(np.mean(errors**2)), float(np.var(estimates, ddof=1))
     total = within + (1 + 1 / draws) * between
