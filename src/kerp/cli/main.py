@@ -17,6 +17,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evidence": ("kerp.cli.evidence:evidence", "who said which number: tables, references, citations"),
     "score": ("kerp.cli.score:score", "score the answers to an instrument"),
     "drug": ("kerp.cli.drug:drug", "concentration, effect and forecast of a dose"),
+    "session": ("kerp.cli.session:group", "a session as a log: simulate, replay, verify, report"),
+    "records": ("kerp.cli.records:group", "logs as tidy tables"),
     "analyse": ("kerp.cli.analyse:analyse", "estimates from tables: a repeated-measures fit, or a whole plan"),
     "trial": ("kerp.cli.trial:trial", "design, power and simulate a trial"),
     "serve": ("kerp.cli.serve:serve", "serve the study office and the bedside page"),

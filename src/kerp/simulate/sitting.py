@@ -1,0 +1,484 @@
+"""One simulated session: a team that reads the engine's prompts and advice minute by minute, and acts on them.
+
+The team does nothing by the clock alone that the protocol moves by facts: it starts exposure when the engine proposes
+it, tapers when the peak is declared, stops when the effect is gone, and answers holds and stops.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kerp.base.elapsed import MS_PER_MIN, ms_from_min
+from kerp.drug.events import Doses, NasalDevice, RateSegment
+from kerp.protocol.model import Fact, Level, SessionPlan
+from kerp.session.advice import Action, Advice
+from kerp.session.advise import advise
+from kerp.session.drug_track import DrugStatus
+from kerp.session.events import (
+    AdministrationEnded,
+    AdverseEvent,
+    AdviceAcknowledged,
+    AnxietyStepTaken,
+    Coached,
+    Debrief,
+    Demand,
+    DeviceGiven,
+    Discharged,
+    DischargeObserved,
+    DrugHeld,
+    DrugResumed,
+    DrugStopped,
+    EndingRule,
+    EscortCheck,
+    ExposureEnded,
+    ExposureHeld,
+    ExposureResumed,
+    ExposureStarted,
+    ExposureStepped,
+    ExposureStopped,
+    HierarchyItem,
+    MedicationGiven,
+    MedicationKind,
+    Modality,
+    PatientStop,
+    RatingMissed,
+    Relation,
+    RitualSeen,
+    Signature,
+    TaperStepped,
+    VitalsTaken,
+)
+from kerp.session.falls import suds_in
+from kerp.session.prompts import slots_of
+from kerp.session.proposals import next_taper_step
+from kerp.session.view import View, view_of
+from kerp.simulate.desk import Desk
+from kerp.simulate.person import Person, Situation
+from kerp.simulate.rater import Rater
+
+LONGEST_MIN = 420
+
+
+@dataclass
+class Infusion:
+    """What is really in the syringe, which a blinded log does not say."""
+
+    mg_per_ml: float
+    ml_per_h: float
+    volume_ml: float
+    device_mg: float = 0.0
+    devices: int = 0
+    gap_min: float = 5.0
+    inert: bool = False  # another agent than the one whose effect is simulated
+
+
+@dataclass
+class Sitting:
+    """A session that is going on. `advance` plays one minute; `over` says when the participant has left."""
+
+    desk: Desk
+    person: Person
+    rater: Rater
+    plan: SessionPlan
+    session: str
+    items: tuple[HierarchyItem, ...]
+    chance: np.random.Generator
+    infusion: Infusion | None = None
+    dosing: bool = False
+    answered: set[str] = field(default_factory=set)
+    acted: set[str] = field(default_factory=set)
+    blocks: int = 0
+    last_t0_min: float = 0.0
+    nausea_at_min: float | None = None
+    handed_over: bool = False
+
+    # --- looking ---
+
+    def view(self) -> View:
+        """The session as it stands."""
+        record = self.desk.state.session(self.session)
+        assert record is not None
+        return view_of(self.desk.protocol, self.desk.state, record, self.desk.now_ms)
+
+    def doses(self, view: View) -> Doses:
+        """What was really given, in minutes since T0."""
+        if self.infusion is None or view.t0_ms is None or self.infusion.inert:
+            return Doses()
+        t0 = view.t0_ms
+        segments = [
+            RateSegment(
+                (s.from_ms - t0) / MS_PER_MIN,
+                ((s.to_ms if s.to_ms is not None else self.desk.now_ms) - t0) / MS_PER_MIN,
+                (s.ml_per_h or 0.0) * self.infusion.mg_per_ml / 60,
+            )
+            for s in view.drug.segments
+        ]
+        sprays = [
+            NasalDevice((d.at_ms - t0) / MS_PER_MIN, d.count * self.infusion.device_mg) for d in view.drug.devices
+        ]
+        return Doses(tuple(segments), tuple(sprays))
+
+    # --- one minute ---
+
+    def advance(self) -> None:
+        """The next minute, or the end of the infusion if that is sooner: live, ask, act, answer advice."""
+        end_ms = self._infusion_end_ms(self.view())
+        self.desk.now_ms = min(self.desk.now_ms + MS_PER_MIN, max(self.desk.now_ms + 1, end_ms))
+        self.now()
+
+    def now(self) -> None:
+        """Everything that is to be done at this moment."""
+        view = self.view()
+        self._live(view)
+        self._ask(view)
+        self._drug(view)
+        self._exposure(self.view())
+        for advice in advise(self.desk.protocol, self.desk.state, self.desk.now_ms):
+            if advice.session == self.session:
+                self._act(advice)
+        self._leave(self.view())
+
+    def ask_now(self) -> None:
+        """Ask what is due at the opening, before a minute has passed."""
+        self._live(self.view())
+        self._ask(self.view())
+
+    def close_quietly(self) -> None:
+        """End a session that has neither drug nor exposure."""
+        self.desk.request(Discharged(), "therapist", self.session)
+
+    @property
+    def over(self) -> bool:
+        """Whether the participant has left, or the day is over."""
+        view = self.view()
+        return view.discharged or (view.minute or 0) > LONGEST_MIN
+
+    def _live(self, view: View) -> None:
+        block = view.exposure.open_blocks[-1] if view.exposure.open_blocks else None
+        going = block is not None and not block.held
+        item = next((i for i in self.items if block and i.item == block.item), None)
+        situation = Situation(
+            self.doses(view),
+            block.now.intensity if block and going else 0.0,
+            item.item if item else "",
+            float(item.suds or 50) if item else 0.0,
+        )
+        minute = view.minute if view.minute is not None else -60.0
+        self.person.live(minute, situation)
+        ritual = self.person.ritual(1.0)
+        if ritual is not None and block is not None:
+            self.desk.record(
+                RitualSeen(kind=ritual, judged_by="therapist", block=block.name), "therapist", self.session
+            )
+            self.desk.record(Coached(what="re-expose, no reassurance", block=block.name), "therapist", self.session)
+
+    def _ask(self, view: View) -> None:
+        """Everything that is due and can be answered now; a few ratings are missed."""
+        for slot in slots_of(view):
+            key = f"{slot.prompt.id}@{slot.due_ms}"
+            if not slot.open or key in self.answered:
+                continue
+            self.answered.add(key)
+            who = slot.prompt.asked_by
+            if slot.prompt.instrument == "discharge":
+                continue
+            if slot.prompt.every_min and self.chance.random() < self.person.traits.missed_rating_chance:
+                if self.chance.random() < 0.5:
+                    missed = RatingMissed(instrument=slot.prompt.instrument, reason="too_dissociated")
+                    self.desk.record(missed, self._writer(who), self.session)
+                continue
+            self._answer(slot.prompt.instrument, who, view)
+
+    def _answer(self, instrument: str, who: str, view: View) -> None:
+        open_blocks = view.exposure.open_blocks
+        after = bool(view.exposure.blocks) and not open_blocks
+        block = open_blocks[-1].name if open_blocks else (view.exposure.blocks[-1].name if after else "")
+        named = block if open_blocks or instrument == "expectancy" else ""
+        event = self.rater.prompt(instrument, who, named, after=after)
+        self.desk.record(event, self._writer(who), self.session)
+
+    def _writer(self, who: str) -> str:
+        """The participant answers; the therapist writes."""
+        return "therapist" if who == "participant" else who
+
+    def later_forms(self) -> None:
+        """What the participant fills in at home on the same day."""
+        view = self.view()
+        if view.drug.last_given_ms is None:
+            return
+        for prompt in self.plan.prompts:
+            if prompt.asked_by == "participant" and prompt.anchor is Fact.ADMINISTRATION_END:
+                for minute in prompt.at_min:
+                    due_ms = (view.facts.get(prompt.anchor) or 0) + ms_from_min(minute)
+                    if due_ms > self.desk.now_ms:
+                        self.desk.now_ms = due_ms + MS_PER_MIN
+                        self._live(self.view())
+                        self._ask(self.view())
+
+    # --- drug ---
+
+    def _infusion_end_ms(self, view: View) -> int:
+        """When the syringe will be empty at the present rate; far away where nothing runs."""
+        running = self.infusion and view.drug.status is DrugStatus.RUNNING and not self.infusion.devices
+        rate = view.drug.segments[-1].ml_per_h if running and view.drug.segments else None
+        if not rate or self.infusion is None:
+            return self.desk.now_ms + 10 * MS_PER_MIN
+        left_ml = self.infusion.volume_ml - self._given_ml(view)
+        return self.desk.now_ms + math.ceil(left_ml / rate * 60 * MS_PER_MIN)
+
+    def _given_ml(self, view: View) -> float:
+        return sum(
+            (s.ml_per_h or 0.0)
+            * ((s.to_ms if s.to_ms is not None else self.desk.now_ms) - s.from_ms)
+            / (60 * MS_PER_MIN)
+            for s in view.drug.segments
+        )
+
+    def _drug(self, view: View) -> None:
+        if self.infusion is None or not view.drug.given or view.drug.over:
+            return
+        if self.infusion.devices:
+            self._next_device(view)
+            return
+        given_ml = self._given_ml(view)
+        if view.drug.status is DrugStatus.RUNNING and given_ml >= self.infusion.volume_ml - 1e-6:
+            self.desk.request(self._ended(min(given_ml, self.infusion.volume_ml)), "nurse", self.session)
+        elif view.drug.status is DrugStatus.HELD:
+            self.desk.request(DrugResumed(reason="readings below the limit again"), "nurse", self.session)
+
+    def _ended(self, given_ml: float) -> AdministrationEnded:
+        assert self.infusion is not None
+        secret = self.desk.protocol.blinded
+        given_mg = None if secret else round(given_ml * self.infusion.mg_per_ml, 3)
+        return AdministrationEnded(volume_given_ml=round(given_ml, 3), dose_given_mg=given_mg)
+
+    def _next_device(self, view: View) -> None:
+        assert self.infusion is not None
+        number = len(view.drug.devices) + 1
+        since = self.desk.now_ms - view.drug.devices[-1].at_ms if view.drug.devices else 0
+        if number <= self.infusion.devices and since >= ms_from_min(self.infusion.gap_min):
+            secret = self.desk.protocol.blinded
+            device = DeviceGiven(number=number, dose_mg=None if secret else self.infusion.device_mg)
+            self.desk.request(device, "nurse", self.session)
+
+    # --- exposure ---
+
+    def _exposure(self, view: View) -> None:
+        """Blocks run their time, or end by habituation; the next one is opened when the engine proposes it."""
+        plan = self.plan.exposure
+        if plan is None:
+            return
+        for block in view.exposure.open_blocks:
+            ran = (self.desk.now_ms - block.started_ms) / MS_PER_MIN
+            tapering = any(step.taper for step in block.steps)
+            if ran >= plan.block_min.value and not tapering and not block.held:
+                values = [rating.event.value for rating in suds_in(view, block)]
+                fell = bool(values) and values[-1] <= plan.habituation_fraction.value * max(values)
+                rule = EndingRule.HABITUATION if fell else EndingRule.FIXED_TIME
+                self.desk.request(ExposureEnded(block=block.name, ending_rule=rule), "therapist", self.session)
+        duration = plan.duration_min
+        if duration is not None and view.minute is not None and view.minute >= duration.value:
+            self._stop_exposure(view, EndingRule.FIXED_TIME)
+
+    def _start_block(self) -> None:
+        item = self.items[0 if self.blocks < 2 else min(1, len(self.items) - 1)]
+        name = f"b{self.blocks + 1}"
+        stimulus = item.props[0] if item.props else ""
+        repeat = self.plan.exposure.same_items_as if self.plan.exposure else ""
+        started = ExposureStarted(
+            block=name, item=item.item, modality=Modality.OBJECT, stimulus=stimulus, off_drug_repeat_of=repeat
+        )
+        if not self.desk.request(started, "therapist", self.session):
+            self.blocks += 1
+
+    def _stop_exposure(self, view: View, rule: EndingRule) -> None:
+        if view.exposure.stopped_ms is None and view.exposure.blocks:
+            self.desk.request(ExposureStopped(ending_rule=rule), "therapist", self.session)
+
+    # --- advice ---
+
+    def _act(self, advice: Advice) -> None:
+        """Acknowledge what is loud, and do what is proposed. Each advice is acknowledged once."""
+        if advice.level in {Level.WARN, Level.HOLD, Level.STOP} and advice.key not in self.acted:
+            self.acted.add(advice.key)
+            if not advice.rule_id.startswith("prompt."):
+                who = advice.who_decides if advice.who_decides in _PEOPLE else "nurse"
+                note = AdviceAcknowledged(advice=advice.key, rule=advice.rule_id)
+                self.desk.record(note, who, self.session)
+                self._first_answer(advice)
+        view = self.view()
+        match advice.proposes:
+            case Action.OPEN_EXPOSURE | Action.CONTINUE_EXPOSURE if not view.exposure.open_blocks and self.items:
+                self._start_block()
+            case Action.TAPER:
+                self._taper(view)
+            case Action.STOP_EXPOSURE:
+                patient = bool(view.ended_by_patient)
+                calm = EndingRule.PATIENT_STOP if patient else EndingRule.PROTOCOL_TAPER
+                self._stop_exposure(view, EndingRule.SAFETY if advice.level is Level.STOP and not patient else calm)
+            case Action.STOP_DRUG if self._confirmed(advice):
+                self._stop_drug(view, advice)
+            case Action.HOLD_EXPOSURE:
+                for block in view.exposure.open_blocks:
+                    if not block.held:
+                        self.desk.request(
+                            ExposureHeld(block=block.name, reason=advice.title), "therapist", self.session
+                        )
+            case _:
+                self._resume(view)
+
+    def _first_answer(self, advice: Advice) -> None:
+        """What the team does once when a rule fires: repeat a reading, hold the pump, take the next step."""
+        view = self.view()
+        if advice.rule_id == "bp_stop":
+            if view.drug.status is DrugStatus.RUNNING and not self.infusion_by_device:
+                self.desk.request(DrugHeld(reason=advice.title), "prescriber", self.session)
+            self.desk.now_ms += 2 * MS_PER_MIN
+            self._live(self.view())
+            self.desk.record(self._vitals(), "nurse", self.session)
+        elif advice.rule_id == "bp_warn":
+            self.desk.record(self._vitals(), "nurse", self.session)
+        elif advice.rule_id == "paradoxical_anxiety":
+            self._anxiety_step(advice, view)
+        elif advice.rule_id == "patient_stop":
+            self._stop_exposure(view, EndingRule.PATIENT_STOP)
+
+    @property
+    def infusion_by_device(self) -> bool:
+        """Whether the drug comes in devices, which cannot be paused."""
+        return bool(self.infusion and self.infusion.devices)
+
+    def _vitals(self) -> VitalsTaken:
+        event = self.rater.prompt("vitals", "nurse", "", after=False)
+        assert isinstance(event, VitalsTaken)
+        return event
+
+    def _anxiety_step(self, advice: Advice, view: View) -> None:
+        step = advice.step + 1
+        self.desk.record(AnxietyStepTaken(step=step), "therapist", self.session)
+        for block in view.exposure.open_blocks:
+            if step == 2:
+                lower = ExposureStepped(block=block.name, intensity=0.4, demand=Demand.LOW, reason=advice.title)
+                self.desk.request(lower, "therapist", self.session)
+        if step == 4:
+            given = MedicationGiven(
+                kind=MedicationKind.BENZODIAZEPINE,
+                name="lorazepam",
+                amount="1 mg",
+                route="oral",
+                ordered_by="prescriber-1",
+            )
+            self.desk.record(given, "nurse", self.session)
+
+    def _confirmed(self, advice: Advice) -> bool:
+        """The team waits for the second blood pressure; every other stop is acted on at once."""
+        return advice.rule_id != "bp_stop" or len(advice.entries) > 1
+
+    def _stop_drug(self, view: View, advice: Advice) -> None:
+        if view.drug.over or not view.drug.given:
+            return
+        self.desk.request(DrugStopped(reason=advice.title), "prescriber", self.session)
+        if self.infusion is not None and not self.infusion.devices:
+            self.desk.request(self._ended(self._given_ml(view)), "nurse", self.session)
+
+    def _taper(self, view: View) -> None:
+        """A step every five minutes after the peak."""
+        step = next_taper_step(view)
+        block = view.exposure.open_blocks[-1] if view.exposure.open_blocks else None
+        if step is None or block is None:
+            return
+        last = max((s.at_ms for s in block.steps if s.taper), default=block.started_ms)
+        if any(s.taper for s in block.steps) and self.desk.now_ms - last < 5 * MS_PER_MIN:
+            return
+        taper = TaperStepped(block=block.name, step=step.id, intensity=step.intensity)
+        self.desk.request(taper, "therapist", self.session)
+
+    def _resume(self, view: View) -> None:
+        for block in view.exposure.open_blocks:
+            if block.held and self.person.moaas() > 3:
+                self.desk.request(ExposureResumed(block=block.name, reason="alert again"), "therapist", self.session)
+
+    # --- what befalls ---
+
+    def befall(self) -> None:
+        """What this person does or suffers by itself: says stop, feels sick."""
+        view, traits = self.view(), self.person.traits
+        if view.minute is None:
+            return
+        if (
+            traits.says_stop_at_min is not None
+            and view.minute >= traits.says_stop_at_min
+            and not view.ended_by_patient
+        ):
+            self.desk.record(PatientStop(), "therapist", self.session)
+        if traits.nausea and self.dosing and self.nausea_at_min is None and view.minute >= 35:
+            self.nausea_at_min = view.minute
+            sick = AdverseEvent(code="nausea", grade=1, relation=Relation.DRUG)
+            self.desk.record(sick, "nurse", self.session)
+
+    # --- leaving ---
+
+    def _leave(self, view: View) -> None:
+        if view.t0_ms is None or view.exposure.open_blocks or (view.drug.given and not view.drug.over):
+            return
+        if self.plan.exposure is not None and view.exposure.blocks and view.exposure.stopped_ms is None:
+            return
+        if self.dosing:
+            self._leave_after_dose(view)
+        elif view.exposure.stopped_ms is None or self.desk.now_ms >= view.exposure.stopped_ms + 7 * MS_PER_MIN:
+            self._close(view)
+
+    def _leave_after_dose(self, view: View) -> None:
+        since = (self.desk.now_ms - (view.drug.last_given_ms or self.desk.now_ms)) / MS_PER_MIN
+        if since >= 118 and not self.handed_over:
+            self.handed_over = True
+            self._ready_to_go(view)
+        if self.handed_over and since >= 121 and int(since) % 3 == 0:
+            self._close(view)
+
+    def _ready_to_go(self, view: View) -> None:
+        for item in view.protocol.discharge:
+            if item.kind in {"orientation", "gait", "nausea", "advice"} and item.active:
+                self.desk.record(DischargeObserved(criterion=item.id, met=True), "nurse", self.session)
+        self.desk.record(EscortCheck(arranged=True, present=True), "nurse", self.session)
+        if self.nausea_at_min is not None:
+            self._end_nausea(view)
+        for kind in ("vitals", "moaas", "felt_effect"):
+            self._answer(kind, "nurse" if kind != "felt_effect" else "participant", view)
+
+    def _end_nausea(self, view: View) -> None:
+        from kerp.session.events import AdverseEventFollowed
+
+        sick = view.record.of(AdverseEvent)
+        if sick:
+            ended = AdverseEventFollowed(adverse_event=sick[-1].id, ended=True, outcome="recovered")
+            self.desk.record(ended, "nurse", self.session)
+
+    def _close(self, view: View) -> None:
+        if self.plan.exposure is not None and view.record.last(Debrief) is None:
+            self.desk.record(Debrief(learned="what was feared did not happen"), "therapist", self.session)
+        who = "prescriber" if self.dosing else "therapist"
+        left = Discharged(escort="escort" if self.dosing else "", leaflet=self.dosing)
+        against = self.desk.request(left, who, self.session)
+        if not against:
+            signed = Signature(
+                name=f"{who}-1", meaning="responsible for this session", through_seq=self.desk.state.last_seq
+            )
+            self.desk.request(signed, who, self.session)
+        elif any(reason.id == "discharge.suicidality" for reason in against):
+            self._answer("cssrs_screener", "nurse", view)
+
+
+_PEOPLE = {
+    "prescriber",
+    "nurse",
+    "therapist",
+    "coordinator",
+    "pharmacist",
+    "session_rater",
+    "blind_rater",
+    "participant",
+}
