@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "analyse": ("kerp.cli.analyse:analyse", "estimates from tables: a repeated-measures fit, or a whole plan"),
     "trial": ("kerp.cli.trial:trial", "design, power and simulate a trial"),
     "serve": ("kerp.cli.serve:serve", "serve the study office and the bedside page"),
+    "backup": ("kerp.cli.serve:backup", "back up an installation of the web application"),
+    "restore": ("kerp.cli.serve:restore", "restore a backup and prove it by replay"),
     "web": ("kerp.cli.serve:web", "look after an installation of the web application"),
 }
 

@@ -116,6 +116,73 @@ def check(data_dir: Path, as_json: bool) -> None:
         raise KerpError(*wrong)
 
 
+@web.command("seal-list")
+@data_dir_option
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), required=True, help="Plan of the list (TOML).")
+@click.option("--by", required=True, help="Who makes the list; goes into the record.")
+def seal_list(data_dir: Path, plan_file: Path, by: str) -> None:
+    r"""Make the allocation list of a blinded study and seal it. Done once, by somebody outside the site.
+
+    The seed is asked for and stored nowhere here: whoever made it keeps it, and can make the list again to check it.
+
+    \b
+    The plan: study, active = ["ketamine"], block_rounds = [1, 2], per_stratum = 20,
+    [arms] ketamine = 1, midazolam = 1, [factors] site = ["par", "lyo"]
+    Example: kerp web seal-list --data-dir /srv/kerp --plan plan.toml --by "Trial statistics unit"
+    """
+    require_web()
+    from kerp.allocation.blocks import generate
+    from kerp.allocation.chance import Seed
+    from kerp.web.allocationplan import read_plan
+
+    plan, active = read_plan(plan_file)
+    seed = Seed(click.prompt("Seed (at least 32 hexadecimal digits)", hide_input=True))
+    _start(data_dir)
+    from kerp.web.vault import store
+
+    sealed = store.seal(made=generate(plan, seed), active=active, by=by)
+    click.echo(
+        f"{sealed.size} places are sealed for {sealed.study_code}. Print and sign this digest: {sealed.digest}"
+    )
+
+
+@click.command()
+@data_dir_option
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write.")
+@click.option("--without-keys", is_flag=True, help="Leave the keys out; a restore then asks for them.")
+def backup(data_dir: Path, out: Path, without_keys: bool) -> None:
+    """Back up both databases, text packs, stimuli and keys into one file that only this account can read.
+
+    Every chain is checked and every log replayed first. The file is as secret as the server itself.
+
+    Example: kerp backup --data-dir /srv/kerp --out /backup/kerp-monday.tar.gz
+    """
+    require_web()
+    _start(data_dir, migrate=False)
+    from kerp.web.backup import backup as make
+
+    held = make(out, with_keys=not without_keys)
+    click.echo(f"{out}: {held.logs} logs, {held.entries} entries; audit head {held.audit_head[:16]}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@data_dir_option
+@click.option("--keys", type=click.Path(path_type=Path), help="The keys directory, for a backup without keys.")
+def restore(file: Path, data_dir: Path, keys: Path | None) -> None:
+    """Restore a backup into a new data directory, and prove it by replay.
+
+    Chains, heads and replayed states must be what the backup held; otherwise nothing is left behind.
+
+    Example: kerp restore /backup/kerp-monday.tar.gz --data-dir /srv/kerp-restored
+    """
+    require_web()
+    from kerp.web import restoring
+
+    held = restoring.restore(file, data_dir, keys)
+    click.echo(f"{data_dir}: {held.logs} logs, {held.entries} entries restored; every chain holds, every log replays")
+
+
 def _start(data_dir: Path, *, migrate: bool = True) -> None:
     import os
 

@@ -16,6 +16,8 @@ from kerp.web.accounts.doors import is_api, needs, person_of
 # Where each permission leads first, in order of what a role mainly does.
 HOMES = (
     ("rate_blinded", "rating"),
+    ("kit_dispense", "pharmacy"),
+    ("dashboard_view", "dashboard"),
     ("participant_view", "participants"),
     ("people_manage", "people"),
 )

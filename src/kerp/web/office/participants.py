@@ -16,10 +16,11 @@ from kerp.base.errors import KerpError
 from kerp.web.access import matrix
 from kerp.web.accounts.doors import needs, person_of
 from kerp.web.actions import participants as actions
-from kerp.web.models import Assignment, Person, Site, Study
+from kerp.web.models import Assignment, Participant, Person, Site, Study
 from kerp.web.office import standing
 from kerp.web.office.desk import log_of, participant_or_404, visible_participants
 from kerp.web.office.faults import add_faults
+from kerp.web.vault import store
 
 WORKING_ROLES = ("prescriber", "nurse", "therapist", "rater")
 
@@ -83,14 +84,27 @@ def participant(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def _page(request: HttpRequest, public_id: UUID, form: AssignForm) -> HttpResponse:
     chosen = participant_or_404(person_of(request), public_id)
     log = log_of(chosen)
-    context = standing.page(log) | {
-        "participant": chosen,
-        "log": log,
-        "assignments": chosen.assignments.select_related("person").order_by("assigned_at"),
-        "assign_form": form,
-        "flags": log.flags.all(),
-    }
+    context = (
+        standing.page(log)
+        | _allocation(chosen)
+        | {
+            "participant": chosen,
+            "log": log,
+            "assignments": chosen.assignments.select_related("person").order_by("assigned_at"),
+            "assign_form": form,
+            "flags": log.flags.all(),
+        }
+    )
     return render(request, "kerp/participants/participant.html", context)
+
+
+def _allocation(participant: Participant) -> dict[str, Any]:
+    """The kit code, which is on the syringe anyway; never what it holds."""
+    if not store.has_list(participant.study.code):
+        return {"has_list": False}
+    record = store.state(participant.study.code)
+    kit = dict(record.kits).get(participant.code)
+    return {"has_list": True, "kit": kit, "waiting": participant.code in dict(record.strata) and kit is None}
 
 
 @require_POST

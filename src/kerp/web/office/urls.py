@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from kerp.web.office import audit, participants, people, planning, rating, screening, study, visits
+from kerp.web.office import (
+    allocation,
+    audit,
+    dashboard,
+    export,
+    participants,
+    people,
+    planning,
+    rating,
+    screening,
+    study,
+    visits,
+)
 
 urlpatterns = [
     path("people/", people.people, name="people"),
@@ -42,4 +54,13 @@ urlpatterns = [
     path("ratings/<uuid:public_id>/guess/", rating.guess, name="rater_guess"),
     path("ratings/<uuid:public_id>/<slug:visit_id>/<slug:instrument>/", rating.rate, name="rate"),
     path("audit/", audit.audit, name="audit"),
+    path("dashboard/", dashboard.dashboard, name="dashboard"),
+    path("participants/<uuid:public_id>/export/", export.export, name="export"),
+    path("participants/<uuid:public_id>/allocation/", allocation.randomise, name="randomise"),
+    path("pharmacy/", allocation.pharmacy, name="pharmacy"),
+    path("pharmacy/<slug:code>/release/", allocation.release_kit, name="release_kit"),
+    path("unblinding/", allocation.unblinding, name="unblinding"),
+    path("unblinding/<slug:code>/<int:seq>/confirm/", allocation.confirm, name="confirm_unblinding"),
+    path("unblinding/<slug:code>/<int:seq>/arm/", allocation.show_arm, name="show_arm"),
+    path("blinding/", allocation.blinding_index, name="blinding_index"),
 ]
