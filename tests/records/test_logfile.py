@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerp.base.chain import GENESIS
-from kerp.base.digest import digest
 from kerp.base.errors import KerpError
+from kerp.protocol.digest import protocol_digest
 from kerp.protocol.load import load_protocol
 from kerp.records.logfile import LogWriter, lines, read_log, read_log_bytes, write_log
 from kerp.session.events import Entry, FeltEffectRated, LogOpened, SudsRated, UnknownEvent
@@ -19,7 +19,7 @@ PROTOCOL = load_protocol("bottemanne2021-iv").protocol
 
 def opening() -> Entry:
     event = LogOpened(
-        participant="P001", protocol_id=PROTOCOL.id, protocol_digest=digest(PROTOCOL), engine_version="0.1.0"
+        participant="P001", protocol_id=PROTOCOL.id, protocol_digest=protocol_digest(PROTOCOL), engine_version="0.1.0"
     )
     return Entry(seq=1, id="id-1", occurred_ms=0, recorded_ms=0, actor="nurse-1", event=event)
 

@@ -23,12 +23,12 @@ def group() -> None:
 @click.option("--csv-only", is_flag=True, help="Leave Parquet out (it needs the extra 'tables').")
 @json_option
 def tables(logs: tuple[Path, ...], out: Path, csv_only: bool, as_json: bool) -> None:
-    r"""Write typed tables of one or more logs as CSV and Parquet, with a data dictionary.
+    """Write typed tables of one or more logs as CSV and Parquet, with a data dictionary.
 
     \b
     Example:
       kerp records tables p001.kerplog p002.kerplog --out tables
-    """
+    """  # noqa: D301
     from kerp.records.logfile import read_log
     from kerp.records.replay import replay
     from kerp.records.tables.write import write_tables

@@ -25,12 +25,12 @@ def group() -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The log file to write.")
 @json_option
 def simulate(protocol_id: str, seed: int, patient: Path | None, out: Path, as_json: bool) -> None:
-    r"""Play one participant's whole course under a protocol, through the session engine.
+    """Play one participant's whole course under a protocol, through the session engine.
 
     \b
     Example:
       kerp session simulate --protocol bottemanne2021-iv --seed 1 --out p001.kerplog
-    """
+    """  # noqa: D301
     from kerp.protocol.load import load_protocol
     from kerp.records.logfile import write_log
     from kerp.simulate.course import drawn_traits, route_of, simulate_course
@@ -52,12 +52,12 @@ def simulate(protocol_id: str, seed: int, patient: Path | None, out: Path, as_js
 @click.option("--session", default="", help="Id of the session; without it, the first in which a drug was given.")
 @json_option
 def replay(log: Path, at_min: float | None, session: str, as_json: bool) -> None:
-    r"""Read a log again, and show the state at a minute: phase, clocks, exposure, due, advice, scores.
+    """Read a log again, and show the state at a minute: phase, clocks, exposure, due, advice, scores.
 
     \b
     Example:
       kerp session replay p001.kerplog --at 35
-    """
+    """  # noqa: D301
     from kerp.records.logfile import read_log
     from kerp.records.replay import differences, snapshot
 
@@ -94,12 +94,12 @@ def _show(shown: dict[str, Any], notes: tuple[str, ...]) -> None:
 @click.argument("log", type=click.Path(path_type=Path))
 @json_option
 def verify(log: Path, as_json: bool) -> None:
-    r"""Check chain, order, protocol digest, every entry, and that the log replays to one state.
+    """Check chain, order, protocol digest, every entry, and that the log replays to one state.
 
     \b
     Example:
       kerp session verify p001.kerplog
-    """
+    """  # noqa: D301
     from kerp.records.logfile import read_log
     from kerp.records.replay import differences, verification
 

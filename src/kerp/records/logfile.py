@@ -17,6 +17,7 @@ from kerp.base.chain import GENESIS, chain_hash
 from kerp.base.digest import canonical, digest, plain
 from kerp.base.errors import Fault, KerpError
 from kerp.base.textfile import read_bytes, write_atomic
+from kerp.protocol.digest import said
 from kerp.protocol.model import Protocol
 from kerp.session.codec import decode, encode
 from kerp.session.events import Entry, LogOpened
@@ -45,7 +46,7 @@ class Log:
 
 def opening_record(protocol: Protocol) -> dict[str, Any]:
     """What line 1 holds."""
-    return {"format": FORMAT, "version": VERSION, "protocol": plain(protocol)}
+    return {"format": FORMAT, "version": VERSION, "protocol": plain(said(protocol))}
 
 
 def lines(entries: Iterable[Entry], protocol: Protocol) -> Iterator[str]:

@@ -67,7 +67,7 @@ def _rounded(item: Item, value: float, chance: np.random.Generator) -> float:
     grain = _step(item)
     steps = (value - item.min) / grain
     whole = math.floor(steps + chance.random())
-    return item.min + whole * grain
+    return round(item.min + whole * grain, 6)
 
 
 def _without_skipped(instrument: Instrument, answers: dict[str, float]) -> Answers:
