@@ -61,7 +61,9 @@ def blocks(
 ) -> Iterator[Population]:
     """The same people block by block, so that memory stays flat."""
     if not 1 <= count <= MOST:
-        raise KerpError(Fault("the number of people is out of range", field="n", found=str(count), allowed=f"1 to {MOST}"))
+        raise KerpError(
+            Fault("the number of people is out of range", field="n", found=str(count), allowed=f"1 to {MOST}")
+        )
     held = checked(fixed or {})
     who = pool(pool_id)
     for block in range((count - 1) // BLOCK + 1):
@@ -81,7 +83,9 @@ def _block(seed: int, block: int, held: Mapping[str, float], signs: Mapping[str,
             return _numbered(joined(kept).rows(slice(0, BLOCK)), seed, block)
     message = "almost nobody with these parameters reaches the entry score on the Y-BOCS"
     found = f"{enrolled} of {_ROUNDS * _SCREENED} screened"
-    raise KerpError(Fault(message, field="--set", found=found, ways_out=("set V0, n0 or m to values nearer the prior",)))
+    raise KerpError(
+        Fault(message, field="--set", found=found, ways_out=("set V0, n0 or m to values nearer the prior",))
+    )
 
 
 def _numbered(people: Population, seed: int, block: int) -> Population:
@@ -89,9 +93,7 @@ def _numbered(people: Population, seed: int, block: int) -> Population:
     return Population(place | dict(people.traits), people.parameters)
 
 
-def _candidates(
-    chance: Chance, held: Mapping[str, float], signs: Mapping[str, int], who: Pool
-) -> Population:
+def _candidates(chance: Chance, held: Mapping[str, float], signs: Mapping[str, int], who: Pool) -> Population:
     theme, m = _themes(chance, who)
     parameters: dict[str, Column] = {}
     for name, prior in priors().items():
@@ -138,7 +140,9 @@ def _behaviour(chance: Chance, who: Pool, held: Mapping[str, float]) -> dict[str
     between = 0.0 if "r" in held else habits["adherence_sd_log_sd"]
     mean = np.clip(held.get("r", habits["adherence_mean_fraction"]), 1e-6, 1 - 1e-6)
     frailty = who["dropout"]["frailty_sd"]
-    avoided = special.logit(habits["avoidance_mean_fraction"]) + habits["avoidance_sd_log_sd"] * chance.normal("avoidance")
+    avoided = special.logit(habits["avoidance_mean_fraction"]) + habits["avoidance_sd_log_sd"] * chance.normal(
+        "avoidance"
+    )
     return {
         "scale_use": np.exp(constant("ybocs", "scale_use_sd") * chance.normal("scale_use")),
         "felt_use": np.exp(constant("felt", "scale_use_sd") * chance.normal("felt_use")),

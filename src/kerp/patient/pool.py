@@ -41,7 +41,9 @@ def pool(identifier: str = "adult-ocd") -> Pool:
     themes = tuple(_theme(table) for table in document.data["themes"])
     total = sum(theme.share for theme in themes)
     if abs(total - 1.0) > 1e-9:
-        raise KerpError(Fault("the shares of the themes do not add up to 1", document.where, field="themes", found=str(total)))
+        raise KerpError(
+            Fault("the shares of the themes do not add up to 1", document.where, field="themes", found=str(total))
+        )
     numbers = {name: _numbers(table) for name, table in document.data.items() if isinstance(table, dict)}
     return Pool(identifier, themes, numbers)
 

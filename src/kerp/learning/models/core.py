@@ -114,7 +114,7 @@ class LoopModel:
 
     def aversiveness(self, xp: Any, p: Bound, u: Inputs) -> Array:
         """`lam = min(zeta F, 1)`, smooth: how aversive the altered state is (PAPER P37)."""
-        return cap(p.free.zeta * u.F)
+        return cap(xp, p.free.zeta * u.F)
 
     def distress(self, obsession: Array, lam: Array, u: Inputs, phase: Phase) -> Array:
         """In session `D = 1 - (1 - O i)(1 - lam)`; otherwise `D = O` (PAPER P1)."""
@@ -161,7 +161,7 @@ class LoopModel:
         V = self.belief(state, p)
         Q_mid = self.habit(xp, state.Q, self.neutralising(xp, state.Q, p) * share_n, V * clear, p, 0.5 * days)
         ne = self.neutralising(xp, Q_mid, p) * share_n
-        lam = self.aversiveness(xp, p, u)
+        lam = self.aversiveness(xp, p, u) if phase == Phase.SESSION else 0.0
         eta = self.learning_rate(xp, state, p, u, lam)
         if phase == Phase.SESSION:
             dV = self.extinction(xp, state, p, u, V, X_mid, ne, eta, lam, days)

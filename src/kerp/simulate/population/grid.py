@@ -50,9 +50,13 @@ class Grid:
         """Middle of each sub-step, (2 panels,)."""
         return np.stack([self.start + 0.25 * self.days, self.start + 0.75 * self.days], axis=1).ravel()
 
-    def moments(self) -> Column:
-        """Middles of all sub-steps, then ends of the panels that close a session."""
-        return np.concatenate([self.middles(), self.end[self.closes]])
+    def moments(self, watch: tuple[int, ...] = ()) -> Column:
+        """Where the drug is needed: middles of all sub-steps, ends of closing panels, ends of watched panels."""
+        return np.concatenate([self.middles(), self.end[self.closes], self.end[list(watch)]])
+
+    def in_sessions(self) -> tuple[int, ...]:
+        """The panels of all exposure sessions."""
+        return tuple(np.flatnonzero(self.session >= 0).tolist())
 
     def panel_ending_at(self, day: float) -> int:
         """The panel whose end is this day; -1 at (or before) the start."""
