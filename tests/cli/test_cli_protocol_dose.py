@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -115,6 +116,12 @@ def test_dose_of_devices_lists_them_with_their_minutes(kerp):
     assert [device["at_min"] for device in got["devices"]] == [0, 3]
     assert got["volume_ml"] is None
     assert "less than 5 min apart" in got["warnings"][0]
+
+
+def test_the_example_of_the_manual_is_what_the_command_prints(kerp):
+    page = (Path(__file__).parents[2] / "docs" / "dose.md").read_text()
+    command, _, printed = page.split("```console\n$ kerp ")[1].split("```")[0].partition("\n")
+    assert kerp(*command.split())[1].splitlines() == printed.splitlines()
 
 
 def test_dose_in_words_gives_the_pump_setting_and_says_who_decides(kerp):

@@ -179,6 +179,18 @@ def test_a_variant_of_a_variant_is_resolved_through_both(tmp_path, variant):
     assert protocol.title == "First"
 
 
+def test_a_signature_stands_in_a_variant_of_the_variant_until_another_takes_its_place(tmp_path, variant):
+    digest = wanted_digest(variant(SIGNED.format(digest="", sbp=170)))
+    variant(SIGNED.format(digest=f'digest = "{digest}"', sbp=170), name="first.toml")
+    second = tmp_path / "second.toml"
+    head = 'inherits = "first.toml"\nid = "second"\n'
+    second.write_text(head)
+    assert load_protocol(second).protocol.stopping_rules.digest == digest
+    second.write_text(head + '[stopping_rules]\nversion = "2"\nsigned_by = "Dr B."\nsigned_on = "2026-11-01"\n')
+    (fault,) = faults_of(second)
+    assert fault.allowed != digest
+
+
 def test_a_protocol_that_inherits_from_itself_is_refused(tmp_path):
     one, two = tmp_path / "one.toml", tmp_path / "two.toml"
     one.write_text('inherits = "two.toml"\nid = "one"\n')

@@ -40,6 +40,16 @@ class Merged:
         """Origin of a field, or of what holds it."""
         return nearest(self.origins, path)
 
+    def drop(self, path: IdPath) -> None:
+        """Take out a top-level field, and forget where it and all below it were written."""
+        self.data.pop(path[0], None)
+        self.forget(path)
+
+    def forget(self, path: IdPath) -> None:
+        """Forget where a field and all below it were written."""
+        for known in [known for known in self.origins if known[: len(path)] == path]:
+            del self.origins[known]
+
     def copy(self) -> Merged:
         """An independent copy."""
         return Merged(deepcopy(self.data), dict(self.origins), list(self.faults))
@@ -122,12 +132,7 @@ class Layer:
             holder[:] = [item for item in holder if record_key(item) != path[-1]]
         else:
             del holder[path[-1]]
-        self._forget(path)
-
-    def _forget(self, path: IdPath) -> None:
-        """Forget where a field and all below it were written."""
-        for known in [known for known in self.merged.origins if known[: len(path)] == path]:
-            del self.merged.origins[known]
+        self.merged.forget(path)
 
     def _table(self, target: dict[str, Any], data: Mapping[str, Any], at: KeyPath, into: IdPath) -> None:
         for key, value in data.items():
@@ -146,7 +151,7 @@ class Layer:
 
     def _put(self, target: dict[str, Any], key: str, value: Any, at: KeyPath, into: IdPath) -> None:
         if key in target:
-            self._forget(into)
+            self.merged.forget(into)
         target[key] = deepcopy(value)
         self._note(value, at, into)
 

@@ -124,7 +124,8 @@ def _merge(path: Path, below: tuple[Path, ...]) -> tuple[Merged, TomlDocument, R
     merged = _base(base_path, (*below, path.resolve()))
     base_id = str(merged.data.get("id"))
     base = load_protocol(base_path.stem if _is_shipped(base_path) else base_path)
-    merged.data.pop("stopping_rules", None)
+    if "stopping_rules" in document.data:  # a signature stands until another one takes its place
+        merged.drop(("stopping_rules",))
     shipped = _is_shipped(path)
     _overlay(merged, document, BASE if shipped else OVERLAY)
     merged.faults += [] if shipped else list(_overlay_faults(document, base_id))
