@@ -7,13 +7,14 @@ down at the time. What is written later from memory is kept as a late entry; it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from kerp.base.elapsed import ms_from_min
-from kerp.protocol.model import Fact, Prompt
+from kerp.protocol.model import Fact, Phase, Prompt
 from kerp.session.asked import answers_to
 from kerp.session.events import Observed, RatingMissed
 from kerp.session.limits import LATE_AFTER_MS
@@ -50,7 +51,13 @@ def slots_of(view: View) -> tuple[Slot, ...]:
     """Every slot of the session that has fallen due by now, in order of time."""
     if view.plan is None:
         return ()
-    found = [slot for prompt in view.plan.prompts for slot in _slots(view, prompt)]
+    answers = {name: answers_to(view.record, name) for name in {prompt.instrument for prompt in view.plan.prompts}}
+    phases = _phases(view)
+    facts = view.facts
+    found: list[Slot] = []
+    for prompt in view.plan.prompts:
+        if prompt.anchor in facts:
+            found += _slots(view, prompt, facts[prompt.anchor], answers[prompt.instrument], phases)
     return tuple(sorted(found, key=lambda slot: (slot.due_ms, slot.prompt.id)))
 
 
@@ -62,12 +69,22 @@ def next_due_ms(view: View, prompt: Prompt) -> int | None:
     return next((due for due in _times(prompt, anchor) if due > view.now_ms), None)
 
 
-def _slots(view: View, prompt: Prompt) -> Iterator[Slot]:
-    anchor = view.facts.get(prompt.anchor)
-    if anchor is None:
+_Phases = tuple[list[int], list[Phase | None]]
+
+
+def _phases(view: View) -> _Phases:
+    """When the session's phase may have changed, and which it then was: read once for all prompts."""
+    times = sorted({change.known_ms for change in view.changes})
+    return times, [None, *(view.phase_at(ms) for ms in times)]
+
+
+def _slots(
+    view: View, prompt: Prompt, anchor_ms: int, given: Sequence[Observed[Any]], phases: _Phases
+) -> Iterator[Slot]:
+    times = [at for at in _times(prompt, anchor_ms) if at <= view.now_ms and _asked_at(phases, prompt, at)]
+    if not times:
         return
-    times = [at for at in _times(prompt, anchor) if at <= view.now_ms and _asked_at(view, prompt, at)]
-    answers = list(answers_to(view.record, prompt.instrument))
+    answers = list(given)
     for index, due_ms in enumerate(times):
         until = due_ms + ms_from_min(prompt.missed_after_min)
         if index + 1 < len(times):
@@ -88,11 +105,11 @@ def _repeated(first: float, last: float | None, every: float) -> list[float]:
     return [first + every * index for index in range(count)]
 
 
-def _asked_at(view: View, prompt: Prompt, at_ms: int) -> bool:
+def _asked_at(phases: _Phases, prompt: Prompt, at_ms: int) -> bool:
     """Whether the session was then in one of the phases of the prompt; nobody is asked after discharge, unless the
     prompt names the phase.
     """
-    phase = view.phase_at(at_ms)
+    phase = phases[1][bisect_right(phases[0], at_ms)]
     if prompt.phases:
         return phase is not None and phase.id in prompt.phases
     return phase is None or phase.enters_on is not Fact.DISCHARGED or prompt.asked_by == "participant"

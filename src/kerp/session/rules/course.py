@@ -9,16 +9,18 @@ from kerp.session.advice import Action, Finding
 from kerp.session.calendar import study_days_between
 from kerp.session.events import Entry, Observed, ScaleAnswered
 from kerp.session.state import State
-from kerp.session.visits import VisitState, anchor_of, dose_entries, visits_of
+from kerp.session.visits import VisitState, anchor_of, dose_entries, visit_status
 
 _CALLS_NOW = {VisitState.DUE, VisitState.ESCALATED, VisitState.MISSED}
 
 
 def day1_call(protocol: Protocol, state: State, now_ms: int, _rule: Rule) -> Iterator[Finding]:
     """A mandatory call is due; past its hour it is escalated. Clears when somebody was reached."""
-    for status in visits_of(protocol, state, now_ms):
-        visit = status.visit
-        if visit.kind != "call" or not visit.mandatory or status.state not in _CALLS_NOW or status.due_ms is None:
+    for visit in protocol.visits:
+        if visit.kind != "call" or not visit.mandatory:
+            continue
+        status = visit_status(state, visit, now_ms)
+        if status.state not in _CALLS_NOW or status.due_ms is None:
             continue
         anchor = anchor_of(state, visit)
         late = status.state is not VisitState.DUE
