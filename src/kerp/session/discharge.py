@@ -99,7 +99,7 @@ def _suicidality(view: View, _item: DischargeCriterion) -> str:
     level = cssrs_level(answers)
     if answers.get(CSSRS_BEHAVIOUR):
         return "C-SSRS: behaviour"
-    return f"C-SSRS level {level}: a psychiatrist sees the participant first" if level >= _hold_level(view) else ""
+    return f"C-SSRS level {level}: a psychiatrist first" if level >= _hold_level(view) else ""
 
 
 def _hold_level(view: View) -> float:

@@ -121,9 +121,8 @@ def _after(track: DrugTrack, item: Observed[Any]) -> DrugTrack:
 
 
 def _begun(track: DrugTrack, item: Observed[Any]) -> DrugTrack:
-    """T0 is the first spray where devices are given, else the first start."""
-    first_spray = isinstance(item.event, DeviceGiven) and not track.devices
-    if track.t0_ms is None or first_spray:
+    """T0 is the earliest recorded start: of the infusion, or the first spray."""
+    if track.t0_ms is None:
         return replace(track, t0_ms=item.at_ms, t0_entry=item.id)
     return track
 

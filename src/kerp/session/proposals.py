@@ -27,7 +27,8 @@ PRESCRIBER = "prescriber"
 def decides(view: View, role: str) -> str:
     """The sentence that ends every advice (M19)."""
     title = next((r.title for r in view.protocol.roles if r.id == role), role.replace("_", " "))
-    return f"The {title[:1].lower() + title[1:] if not title.isupper() else title} decides."
+    spoken = title if title[1:2].isupper() else title[:1].lower() + title[1:]
+    return f"The {spoken} decides."
 
 
 # --- phase ---

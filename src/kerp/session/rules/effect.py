@@ -9,7 +9,7 @@ from kerp.protocol.model import Rule
 from kerp.session.advice import Action, Finding
 from kerp.session.drug_track import DrugStatus
 from kerp.session.events import Demand, FeltEffectRated, PatientStop
-from kerp.session.rules.runs import at, ids, limit, newest_run, since_dose
+from kerp.session.rules.runs import at, ids, limit, newest_run, since_start
 from kerp.session.view import View
 
 
@@ -28,7 +28,7 @@ def no_onset(view: View, _rule: Rule) -> Iterator[Finding]:
 
 def low_demand_at_peak(view: View, rule: Rule) -> Iterator[Finding]:
     """A strong effect while full demand is made."""
-    ratings = since_dose(view, view.record.of(FeltEffectRated))
+    ratings = since_start(view, view.record.of(FeltEffectRated))
     run = newest_run(ratings, lambda item: item.event.value >= limit(rule, "felt_effect"))
     full = any(block.now.demand is Demand.FULL for block in view.exposure.open_blocks)
     if run and full:

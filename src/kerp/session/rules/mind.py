@@ -8,7 +8,7 @@ from kerp.protocol.model import Level, Rule
 from kerp.session.advice import Action, Finding
 from kerp.session.asked import BPRS_POSITIVE, CSSRS, CSSRS_BEHAVIOUR, cssrs_level, scale, scale_everywhere
 from kerp.session.events import AdverseEvent, AdverseEventFollowed, Observed, ScaleAnswered
-from kerp.session.rules.runs import at, ids, limit, since_dose
+from kerp.session.rules.runs import at, ids, limit, since_start
 from kerp.session.state import State
 from kerp.session.view import View
 
@@ -20,22 +20,22 @@ Answers = Mapping[str, float | None]
 def psychosis(view: View, rule: Rule) -> Iterator[Finding]:
     """A positive item risen by so much since before the dose, or a psychotic sign written down (PAPER P35, P36)."""
     yield from _open_events(view, _PSYCHOTIC, Action.STOP_EXPOSURE)
-    answered = since_dose(view, scale(view.record, BPRS_POSITIVE))
+    answered = since_start(view, scale(view.record, BPRS_POSITIVE))
     if not answered:
         return
     last, before = answered[-1], _before(view)
     if before is None:
-        detail = "No rating of the positive items before the dose: a rise cannot be seen."
+        detail = "No rating of the positive items before the start: a rise cannot be seen."
         yield Finding(entries=(last.id,), since_ms=last.at_ms, detail=detail, level=Level.WARN)
         return
     risen = _risen(before.event.answers, last.event.answers, limit(rule, "item_rise"))
     if risen:
-        detail = f"Risen since before the dose: {', '.join(risen)} (at {at(view, last.at_ms)})."
+        detail = f"Risen since before the start: {', '.join(risen)} (at {at(view, last.at_ms)})."
         yield Finding(entries=(before.id, last.id), since_ms=last.at_ms, detail=detail, proposes=Action.STOP_EXPOSURE)
 
 
 def _before(view: View) -> Observed[ScaleAnswered] | None:
-    earlier = [a for a in scale_everywhere(view.state, BPRS_POSITIVE) if a.at_ms < (view.drug.t0_ms or 0)]
+    earlier = [a for a in scale_everywhere(view.state, BPRS_POSITIVE) if a.at_ms < (view.t0_ms or 0)]
     return earlier[-1] if earlier else None
 
 

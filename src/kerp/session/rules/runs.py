@@ -66,6 +66,6 @@ def limit(rule: Rule, name: str) -> float:
     return rule.thresholds[name].value
 
 
-def since_dose(view: View, items: Iterable[Observed[E]]) -> tuple[Observed[E], ...]:
-    """Those since the start of administration; none before a dose."""
-    return tuple(item for item in items if view.drug.t0_ms is not None and item.at_ms >= view.drug.t0_ms)
+def since_start(view: View, items: Iterable[Observed[E]]) -> tuple[Observed[E], ...]:
+    """Those since minute 0; none before it."""
+    return tuple(item for item in items if view.t0_ms is not None and item.at_ms >= view.t0_ms)

@@ -10,7 +10,7 @@ from kerp.protocol.model import Rule
 from kerp.session.advice import Action, Finding
 from kerp.session.events import Observed, SedationRated, VitalsTaken
 from kerp.session.pressure import Reading, Verdict, baseline, before_dose, pressures, reaches, readings_of
-from kerp.session.rules.runs import at, ids, limit, newest_run, since_dose
+from kerp.session.rules.runs import at, ids, limit, newest_run, since_start
 from kerp.session.view import View
 
 _E = TypeVar("_E", VitalsTaken, SedationRated)
@@ -32,7 +32,7 @@ def do_not_start_bp(view: View, rule: Rule) -> Iterator[Finding]:
 def bp_warn(view: View, rule: Rule) -> Iterator[Finding]:
     """At the limit, or risen by so much since before the dose."""
     before = baseline(view.record, view.drug.t0_ms)
-    run = newest_run(since_dose(view, readings_of(view.record)), lambda item: _warns(item, rule, before))
+    run = newest_run(since_start(view, readings_of(view.record)), lambda item: _warns(item, rule, before))
     if run:
         yield Finding(
             entries=ids(run), since_ms=run[0].at_ms, detail=f"{_shown(run[-1])} at {at(view, run[-1].at_ms)}."
@@ -54,7 +54,7 @@ def _warns(item: Reading, rule: Rule, before: tuple[float, float] | None) -> boo
 
 def bp_stop(view: View, rule: Rule) -> Iterator[Finding]:
     """At the stop limit: says so at once, asks for the repeat, and says when the repeat confirms it."""
-    run = newest_run(since_dose(view, readings_of(view.record)), lambda item: reaches(item, rule))
+    run = newest_run(since_start(view, readings_of(view.record)), lambda item: reaches(item, rule))
     if not run:
         return
     first, last = run[0], run[-1]
@@ -87,7 +87,7 @@ def heart_rate(view: View, rule: Rule, action: Action = Action.NOTHING) -> Itera
         return rate is not None and (rate > limit(rule, "hr_high_per_min") or (low is not None and rate < low.value))
 
     measured = [item for item in view.record.of(VitalsTaken) if item.event.heart_rate_per_min is not None]
-    yield from _of_run(view, newest_run(since_dose(view, measured), out), _heart_rate_of, action)
+    yield from _of_run(view, newest_run(since_start(view, measured), out), _heart_rate_of, action)
 
 
 def heart_rate_stop(view: View, rule: Rule) -> Iterator[Finding]:
@@ -98,7 +98,7 @@ def heart_rate_stop(view: View, rule: Rule) -> Iterator[Finding]:
 def spo2(view: View, rule: Rule, action: Action = Action.NOTHING) -> Iterator[Finding]:
     """Below the limit. Clears with a reading at or above it."""
     measured = [item for item in view.record.of(VitalsTaken) if item.event.spo2_pct is not None]
-    low = newest_run(since_dose(view, measured), lambda item: (item.event.spo2_pct or 0) < limit(rule, "spo2_pct"))
+    low = newest_run(since_start(view, measured), lambda item: (item.event.spo2_pct or 0) < limit(rule, "spo2_pct"))
     yield from _of_run(view, low, _spo2_of, action)
 
 
@@ -109,7 +109,7 @@ def spo2_stop(view: View, rule: Rule) -> Iterator[Finding]:
 
 def sedation_pause(view: View, rule: Rule) -> Iterator[Finding]:
     """At or below the level: exposure waits and the prescriber is called."""
-    ratings = since_dose(view, view.record.of(SedationRated))
+    ratings = since_start(view, view.record.of(SedationRated))
     run = newest_run(ratings, lambda item: item.event.moaas <= limit(rule, "moaas"))
     going = any(not block.held for block in view.exposure.open_blocks)
     yield from _of_run(view, run, _moaas_of, Action.HOLD_EXPOSURE if going else Action.NOTHING)
@@ -117,7 +117,7 @@ def sedation_pause(view: View, rule: Rule) -> Iterator[Finding]:
 
 def sedation_stop(view: View, rule: Rule) -> Iterator[Finding]:
     """At or below the level: a stop of the drug; deeper still, an airway call."""
-    ratings = since_dose(view, view.record.of(SedationRated))
+    ratings = since_start(view, view.record.of(SedationRated))
     run = newest_run(ratings, lambda item: item.event.moaas <= limit(rule, "moaas"))
     airway = rule.thresholds.get("airway_moaas")
     for finding in _of_run(view, run, _moaas_of, _stop_drug(view)):
