@@ -41,7 +41,7 @@ def world(design: Design, effect_sd: float = 1.0, layers: Layers = NO_LAYERS, **
 
 
 def run(scenario: Scenario, replicates: int, root: int = 20211018) -> Operating:
-    truth = truth_of(scenario, root, 10_000)
+    truth = truth_of(scenario, root)
     blocks = tasks(scenario, root, replicates, truth.contrasts)
     return operating(scenario, total([run_block(task) for task in blocks]), truth)
 
@@ -115,17 +115,17 @@ def test_blinded_re_estimation_rescues_power_when_the_sd_was_guessed_too_small()
 
 def test_the_truth_comes_from_potential_outcomes_and_knows_what_events_take_away() -> None:
     design = fast("timing-two-arm")
-    bare = truth_of(world(design), 1, 10_000)
+    bare = truth_of(world(design), 1)
     assert bare.contrasts[0] == pytest.approx(-SD, abs=1e-9)
-    stopped = truth_of(world(design, layers=layers_named("events")), 1, 20_000)
+    stopped = truth_of(world(design, layers=layers_named("events")), 1)
     assert stopped.contrasts[0] == pytest.approx(-SD * (1 - PLANNING.severe_event_rate.value), abs=0.15)
     drug = fast("synergy-2x2")
-    assert truth_of(world(drug), 1, 10_000).contrasts[0] == pytest.approx(-SD, abs=1e-9)
+    assert truth_of(world(drug), 1).contrasts[0] == pytest.approx(-SD, abs=1e-9)
 
 
 def test_expectancy_biases_drug_contrasts_and_not_the_timing_contrast() -> None:
     layers = layers_named("belief")
-    timing = truth_of(world(fast("timing-two-arm"), 0.0, layers), 1, 20_000)
+    timing = truth_of(world(fast("timing-two-arm"), 0.0, layers), 1)
     assert timing.contrasts[0] == pytest.approx(0.0, abs=1e-9)
     drug = replace(
         fast("timing-2x2"),
@@ -133,14 +133,14 @@ def test_expectancy_biases_drug_contrasts_and_not_the_timing_contrast() -> None:
             replace(fast("timing-2x2").contrasts[0], weights={"ketamine-during": 1.0, "control-during": -1.0}),
         ),
     )
-    moved = truth_of(world(drug, 0.0, layers), 1, 20_000)
+    moved = truth_of(world(drug, 0.0, layers), 1)
     gap = PLANNING.believes_active_given_active.value - PLANNING.believes_active_given_control.value
     assert moved.contrasts[0] == pytest.approx(-PLANNING.expectancy_effect.value * SD * gap, abs=4 * moved.se[0])
 
 
 def test_selection_on_a_screening_score_makes_regression_to_the_mean() -> None:
     design = fast("timing-two-arm")
-    task = Task(world(design, 0.0, layers_named("selection,rounding")), 3, 0, trials_per_block(design), (0.0,))
+    task = Task(world(design, 0.0, layers_named("selection,rounding")), 3, 0, trials_per_block(world(design)), (0.0,))
     trials = simulate_block(task)
     assert trials.tables.baseline.mean() > PLANNING.baseline_mean.value
     assert trials.tables.ratings.min() >= 0

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 @click.argument("design")
 @click.option("--replicates", type=int, required=True, help="Simulated trials per world.")
 @click.option("--seed", type=int, required=True, help="Whole number; the same seed gives the same digits.")
-@click.option("--model", "models", multiple=True, help="World: normal, or a mechanism. May be given several times.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    help="World: normal, a mechanism (core, core:kappa_c=-), or opposite. Repeatable.",
+)
 @click.option("--effect-sd", type=float, help="Effect in the normal world, residual SDs.  [default: as planned]")
 @click.option("--layers", default="all", show_default=True, help="all, none, or names: what goes wrong.")
 @click.option("--workers", type=int, help="Local processes.  [default: one per processor]")
@@ -52,7 +57,7 @@ def simulate_command(
 
     \b
     Example: kerp trial simulate timing-two-arm --replicates 1000 --seed 1 --out out/timing
-    Example: kerp trial simulate timing-2x2 --replicates 200 --seed 1 --model normal --layers none --out out/bare
+    Example: kerp trial simulate timing-two-arm --replicates 200 --seed 1 --model opposite --out out/opposite
     """
     from kerp.trial.cache import BlockCache
     from kerp.trial.run import simulate
@@ -62,9 +67,9 @@ def simulate_command(
     cache = BlockCache(out / "blocks")
     if not resume:
         _forget(out)
-    with _progress() as report:
+    with executor as run, _progress() as report:
         try:
-            result = simulate(scenarios, seed, replicates, executor, cache, report)
+            result = simulate(scenarios, seed, replicates, run, cache, report)
         except KeyboardInterrupt:
             click.echo(f"stopped; finished blocks are kept in {cache.folder}: go on with --resume", err=True)
             raise click.Abort from None
@@ -127,20 +132,24 @@ def _show(result: Result, out: Path) -> None:
     for line in data["first_screen"]:
         click.echo(line)
     click.echo()
+    own = [world["n_total_for_own_effect"] for world in data["scenarios"]]
     columns = ["", *(f"{found.scenario} ({found.model})" for found in result.figures)]
     echo_table(
-        columns, _rows(result.figures), title=f"{result.design.id}, {result.replicates:,} trials, seed {result.root}"
+        columns,
+        _rows(result.figures, own),
+        title=f"{result.design.id}, {result.replicates:,} trials, seed {result.root}",
     )
     click.echo(f"assurance by closed form {data['assurance_closed_form']:.3f} (looks and dropout not counted)")
     click.echo(f"written: {out / 'report.html'}, {out / 'result.json'}")
 
 
-def _rows(figures: tuple[Operating, ...]) -> Iterator[list[str]]:
+def _rows(figures: tuple[Operating, ...], own: list[int | None]) -> Iterator[list[str]]:
     def row(name: str, get: Callable[[Operating], Figure | None], digits: int = 3) -> list[str]:
         found = [get(item) for item in figures]
         return [name, *("" if f is None else f"{f.value:.{digits}f} (SE {f.mcse:.{digits}f})" for f in found)]
 
     yield row("true difference, points", lambda item: item.primary.truth, 2)
+    yield ["patients to find it with 80 %", *(f"{n:,}" if n else "" for n in own)]
     yield row("power for benefit", lambda item: item.primary.power)
     yield row("rejections for harm", lambda item: item.primary.harm)
     yield row("type I error, benefit, labels permuted", lambda item: item.primary.null_benefit)

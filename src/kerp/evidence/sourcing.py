@@ -27,6 +27,7 @@ STRUCTURAL_IN: Mapping[str, frozenset[str]] = {
             "erp_days",
             "erp_min",
             "other_contact_min",
+            "length_min",
             "day",
             "visit_days",
             "after_dose_day",

@@ -74,6 +74,8 @@ def _rows(worlds: Sequence[Data]) -> Iterator[list[str]]:
         ("empirical standard error, points", "empirical_se", 3),
     ):
         yield [title, *(shown(contrast[key], digits) for contrast in primary)]
+    own = (world["n_total_for_own_effect"] for world in worlds)
+    yield ["patients to find the true difference", *(f"{n:,}" if n else "" for n in own)]
     yield ["model standard error, points", *(f"{contrast['model_se']:.3f}" for contrast in primary)]
     for title, key, digits in (
         ("expected size", "expected_size", 1),
@@ -171,7 +173,6 @@ def _provenance(planning: Planning, data: Data) -> tuple[Any, ...]:
         "kerp_version",
         "seed",
         "replicates",
-        "trials_per_block",
     )
     values = [getattr(planning, item.name) for item in fields(planning)]
     named = {part for value in values if isinstance(value, Sourced) for part in value.source.split("; ")}

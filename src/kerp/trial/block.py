@@ -15,7 +15,7 @@ from kerp.trial.assign import Ints, allocate, strata_of
 from kerp.trial.design import Design
 from kerp.trial.regression import Estimates, Tables, estimate, regressors, residual_variance
 from kerp.trial.response import criterion, responds
-from kerp.trial.scenario import Scenario
+from kerp.trial.scenario import NORMAL, Scenario
 from kerp.trial.sizing import design_residual_sd
 from kerp.trial.tally import Tally
 from kerp.trial.testing import Looks, Verdict, judge, looks_of, reestimated_sizes, safety_stop
@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 CELLS = 400_000  # ratings of one block: enough to be fast, little enough to be kept in memory
 MOST_TRIALS = 250
+VIRTUAL = 2048  # virtual patients of one block: they are drawn and stepped in batches of this size
 CONFIDENCE = 0.95
 
 
@@ -47,15 +48,18 @@ def most_patients(design: Design) -> int:
     return int(design.reestimation.max_factor * design.size.n_total) // per_round * per_round
 
 
-def trials_per_block(design: Design) -> int:
-    """Fixed by the design alone, never by workers or replicates."""
-    cells = most_patients(design) * len(design.endpoint.visit_days)
+def trials_per_block(scenario: Scenario) -> int:
+    """Fixed by the design and the kind of world alone, never by workers or replicates."""
+    patients = most_patients(scenario.design)
+    if scenario.model != NORMAL:
+        return max(1, VIRTUAL // patients)
+    cells = patients * len(scenario.design.endpoint.visit_days)
     return int(min(MOST_TRIALS, max(10, CELLS // cells)))
 
 
 def tasks(scenario: Scenario, root: int, replicates: int, truth: tuple[float, ...]) -> list[Task]:
     """The blocks of a run."""
-    size = trials_per_block(scenario.design)
+    size = trials_per_block(scenario)
     starts = range(0, replicates, size)
     return [Task(scenario, root, number, min(size, replicates - start), truth) for number, start in enumerate(starts)]
 
@@ -97,7 +101,7 @@ class _Outcome:
 def simulate_block(task: Task) -> Trials:
     """Participants, allocation, outcomes and what reaches the table."""
     scenario, design = task.scenario, task.scenario.design
-    count, patients = trials_per_block(design), most_patients(design)
+    count, patients = trials_per_block(scenario), most_patients(design)
     chance = generator(task.root, Stream.ALLOCATION, task.number)
     levels, stratum = strata_of(design, chance, count, patients)
     arms, permuted = allocate(design, chance, stratum), allocate(design, chance, stratum)

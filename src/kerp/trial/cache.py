@@ -10,23 +10,21 @@ from kerp import __version__
 from kerp.base.digest import digest, plain
 from kerp.base.errors import KerpError
 from kerp.base.textfile import read_text, write_atomic
-from kerp.trial.block import Task, trials_per_block
+from kerp.trial.block import trials_per_block
 from kerp.trial.tally import Tally
+from kerp.trial.work import Work
 
 ENGINE = 1  # raise when the meaning of a block changes: old blocks are then not taken for new ones
 
 
-def key_of(task: Task) -> str:
+def key_of(task: Work) -> str:
     """64 hexadecimal digits: design, assumptions, effect, seed, block, size, truth, engine and version."""
     content = {
         "engine": ENGINE,
         "version": __version__,
-        "scenario": plain(task.scenario),
-        "root": task.root,
-        "number": task.number,
-        "wanted": task.wanted,
-        "trials_per_block": trials_per_block(task.scenario.design),
-        "truth": task.truth,
+        "work": type(task).__name__,
+        "task": plain(task),
+        "trials_per_block": trials_per_block(task.scenario),
     }
     return digest(content).removeprefix("sha256:")
 
@@ -37,7 +35,7 @@ class BlockCache:
 
     folder: Path
 
-    def get(self, task: Task) -> Tally | None:
+    def get(self, task: Work) -> Tally | None:
         """The tally of a finished block; None where it is absent, damaged or the answer to something else."""
         path = self._path(task)
         if not path.is_file():
@@ -49,12 +47,12 @@ class BlockCache:
         except (KerpError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
-    def put(self, task: Task, tally: Tally) -> None:
+    def put(self, task: Work, tally: Tally) -> None:
         """Keep a finished block; a reader never sees half of it."""
         content = {"key": key_of(task), "digest": digest(tally), "tally": tally}
         write_atomic(self._path(task), json.dumps(content, sort_keys=True))
 
-    def _path(self, task: Task) -> Path:
+    def _path(self, task: Work) -> Path:
         key = key_of(task)
         return self.folder / key[:2] / f"{key}.json"
 

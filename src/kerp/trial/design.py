@@ -195,12 +195,13 @@ class Estimand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """A retention probe: the exposure of a dosed session repeated off drug, identically."""
+    """A retention probe: a brief repeat, off drug, of the exposure of a dosed session, the same in every arm."""
 
     __pydantic_config__: ClassVar = _CLOSED
 
     after_dose_day: float
     day: float
+    length_min: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

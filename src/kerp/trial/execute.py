@@ -7,66 +7,68 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from kerp.base.errors import Fault, KerpError
-from kerp.trial.block import Task, run_block
 from kerp.trial.tally import Tally
+from kerp.trial.work import Work, run_work
 
-Executor = Callable[[Sequence[Task]], Iterator[tuple[int, Tally]]]
+Executor = Callable[[Sequence[Work]], Iterator[tuple[int, Tally]]]
 PATIENCE = "10 s"
 MOST_WORKERS = 256
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def serial(tasks: Sequence[Task]) -> Iterator[tuple[int, Tally]]:
+def serial(tasks: Sequence[Work]) -> Iterator[tuple[int, Tally]]:
     """One block after the other, here."""
     for index, task in enumerate(tasks):
-        yield index, run_block(task)
+        yield index, run_work(task)
 
 
-def processes(workers: int) -> Executor:
+@contextmanager
+def processes(workers: int) -> Iterator[Executor]:
     """Local processes, each with one thread for linear algebra. One worker computes here."""
     if not 1 <= workers <= MOST_WORKERS:
         allowed = f"1 to {MOST_WORKERS}"
-        raise KerpError(
-            Fault("there is no such number of workers", field="workers", found=str(workers), allowed=allowed)
-        )
+        message = "there is no such number of workers"
+        raise KerpError(Fault(message, field="workers", found=str(workers), allowed=allowed))
     if workers == 1:
-        return serial
+        yield serial
+        return
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from multiprocessing import get_context
 
-    def run(tasks: Sequence[Task]) -> Iterator[tuple[int, Tally]]:
-        from concurrent.futures import ProcessPoolExecutor, as_completed
-        from multiprocessing import get_context
+    with _one_thread(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
 
-        with _one_thread(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            waiting = {pool.submit(run_block, task): index for index, task in enumerate(tasks)}
-            try:
-                for done in as_completed(waiting):
-                    yield waiting[done], done.result()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        def run(tasks: Sequence[Work]) -> Iterator[tuple[int, Tally]]:
+            waiting = {pool.submit(run_work, task): index for index, task in enumerate(tasks)}
+            for done in as_completed(waiting):
+                yield waiting[done], done.result()
 
-    return run
+        try:
+            yield run
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
-def dask_cluster(address: str) -> Executor:
+@contextmanager
+def dask_cluster(address: str) -> Iterator[Executor]:
     """A Dask scheduler at `tcp://host:port`; its workers need the same kerp."""
+    try:
+        from distributed import Client, as_completed
+    except ModuleNotFoundError:
+        raise KerpError(Fault("a cluster needs an extra", ways_out=("pip install kerp[lab]",))) from None
+    try:
+        client = Client(address, timeout=PATIENCE)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        ways = ("start one with `dask scheduler`, then `dask worker ADDRESS`", "or leave --cluster out")
+        message = f"no Dask scheduler answers: {type(error).__name__}"
+        raise KerpError(Fault(message, field="cluster", found=address, ways_out=ways)) from None
 
-    def run(tasks: Sequence[Task]) -> Iterator[tuple[int, Tally]]:
-        try:
-            from distributed import Client, as_completed
-        except ModuleNotFoundError:
-            raise KerpError(Fault("a cluster needs an extra", ways_out=("pip install kerp[lab]",))) from None
-        try:
-            client = Client(address, timeout=PATIENCE)  # type: ignore[no-untyped-call]
-        except (OSError, ValueError) as error:
-            ways = ("start one with `dask scheduler`, then `dask worker ADDRESS`", "or leave --cluster out")
-            message = f"no Dask scheduler answers: {type(error).__name__}"
-            raise KerpError(Fault(message, field="cluster", found=address, ways_out=ways)) from None
-        with client:
-            waiting = {client.submit(run_block, task, pure=False): index for index, task in enumerate(tasks)}
-            for done, tally in as_completed(list(waiting), with_results=True):  # type: ignore[no-untyped-call]
-                yield waiting[done], tally
+    def run(tasks: Sequence[Work]) -> Iterator[tuple[int, Tally]]:
+        waiting = {client.submit(run_work, task, pure=False): index for index, task in enumerate(tasks)}
+        for done, tally in as_completed(list(waiting), with_results=True):  # type: ignore[no-untyped-call]
+            yield waiting[done], tally
 
-    return run
+    with client:
+        yield run
 
 
 @contextmanager

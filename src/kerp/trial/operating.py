@@ -13,7 +13,7 @@ from kerp.trial.design import Design, Planning
 from kerp.trial.power import t_power, variance_factor
 from kerp.trial.scenario import Scenario
 from kerp.trial.sizing import alpha_one_sided, design_residual_sd
-from kerp.trial.tally import Tally
+from kerp.trial.tally import Tally, number, row
 from kerp.trial.truth import Truth
 
 
@@ -97,33 +97,33 @@ def proportion(count: float, of: float) -> Figure:
 
 def operating(scenario: Scenario, tally: Tally, truth: Truth) -> Operating:
     """Figures of one world; contrasts with the primary one first."""
-    design, trials = scenario.design, _number(tally, "trials")
+    design, trials = scenario.design, number(tally, "trials")
     order = sorted(range(len(design.contrasts)), key=lambda index: not design.contrasts[index].primary)
-    size = _number(tally, "size") / trials
-    spread = max(_number(tally, "size2") / trials - size**2, 0.0)
+    size = number(tally, "size") / trials
+    spread = max(number(tally, "size2") / trials - size**2, 0.0)
     return Operating(
         scenario=scenario.name,
         model=scenario.model,
         effect_points=scenario.effect_points,
         trials=int(trials),
-        not_converged=proportion(trials - _number(tally, "fitted"), trials),
+        not_converged=proportion(trials - number(tally, "fitted"), trials),
         expected_size=Figure(size, math.sqrt(spread / trials)),
-        stopped_at_look=tuple(proportion(count, trials) for count in _row(tally, "stopped_at")),
-        futility=proportion(_number(tally, "futile"), trials),
-        safety_stop=proportion(_number(tally, "halted"), trials),
+        stopped_at_look=tuple(proportion(count, trials) for count in row(tally, "stopped_at")),
+        futility=proportion(number(tally, "futile"), trials),
+        safety_stop=proportion(number(tally, "halted"), trials),
         contrasts=tuple(_contrast(scenario, index, tally, truth) for index in order),
         arms=tuple(_arm(design, index, tally) for index in range(len(design.arms))),
     )
 
 
 def _contrast(scenario: Scenario, index: int, tally: Tally, truth: Truth) -> ContrastFigures:
-    trials, fitted = _number(tally, "trials"), max(_number(tally, "fitted"), 1.0)
+    trials, fitted = number(tally, "trials"), max(number(tally, "fitted"), 1.0)
 
     def share(name: str) -> Figure:
-        return proportion(_row(tally, name)[index], trials)
+        return proportion(row(tally, name)[index], trials)
 
-    bias = _row(tally, "error")[index] / fitted
-    variance = max(_row(tally, "error2")[index] / fitted - bias**2, 0.0) * fitted / max(fitted - 1.0, 1.0)
+    bias = row(tally, "error")[index] / fitted
+    variance = max(row(tally, "error2")[index] / fitted - bias**2, 0.0) * fitted / max(fitted - 1.0, 1.0)
     sd = math.sqrt(variance)
     fixed = scenario.effect_spread_points == 0
     return ContrastFigures(
@@ -134,24 +134,24 @@ def _contrast(scenario: Scenario, index: int, tally: Tally, truth: Truth) -> Con
         null_benefit=share("null_benefit"),
         null_harm=share("null_harm"),
         bias=Figure(bias, math.hypot(sd / math.sqrt(fitted), truth.se[index])) if fixed else None,
-        coverage=proportion(_row(tally, "covered")[index], fitted) if fixed else None,
+        coverage=proportion(row(tally, "covered")[index], fitted) if fixed else None,
         empirical_se=Figure(sd, sd / math.sqrt(2.0 * max(fitted - 1.0, 1.0))) if fixed else None,
-        model_se=math.sqrt(_row(tally, "se2")[index] / fitted),
+        model_se=math.sqrt(row(tally, "se2")[index] / fitted),
     )
 
 
 def _arm(design: Design, index: int, tally: Tally) -> ArmFigures:
-    people = _row(tally, "people")[index]
-    seen = _row(tally, "with_endpoint")[index]
+    people = row(tally, "people")[index]
+    seen = row(tally, "with_endpoint")[index]
 
     def share(name: str) -> Figure:
-        return proportion(_row(tally, name)[index], people)
+        return proportion(row(tally, name)[index], people)
 
     return ArmFigures(
         id=design.arms[index].id,
-        people=people / _number(tally, "trials"),
-        endpoint_mean=_row(tally, "endpoint_sum")[index] / max(seen, 1.0),
-        change_mean=_row(tally, "change_sum")[index] / max(seen, 1.0),
+        people=people / number(tally, "trials"),
+        endpoint_mean=row(tally, "endpoint_sum")[index] / max(seen, 1.0),
+        change_mean=row(tally, "change_sum")[index] / max(seen, 1.0),
         with_endpoint=share("with_endpoint"),
         infusion_stopped=share("stopped"),
         psychotic_reaction=share("psychotic"),
@@ -159,18 +159,6 @@ def _arm(design: Design, index: int, tally: Tally) -> ArmFigures:
         believes_active=share("believes"),
         response={name: share(f"response {name}") for name in design.endpoint.response_rules},
     )
-
-
-def _number(tally: Tally, name: str) -> float:
-    value = tally[name]
-    assert not isinstance(value, list)
-    return value
-
-
-def _row(tally: Tally, name: str) -> list[float]:
-    value = tally[name]
-    assert isinstance(value, list)
-    return value
 
 
 def curve(design: Design, planning: Planning, points: tuple[float, ...]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +15,19 @@ from kerp.trial.cache import BlockCache
 from kerp.trial.design import Design, Planning
 from kerp.trial.execute import Executor
 from kerp.trial.operating import Operating, assurance, curve, operating
+from kerp.trial.power import MOST_PATIENTS, contrast_n_total, contrast_power, variance_factor
 from kerp.trial.scenario import NORMAL, Layers, Scenario
-from kerp.trial.sizing import costs, design_residual_sd
+from kerp.trial.sizing import alpha_one_sided, costs, design_residual_sd
 from kerp.trial.tally import Tally, total
-from kerp.trial.truth import Truth, truth_of
+from kerp.trial.truth import Truth, truth_from, truth_tasks
 from kerp.trial.wording import cost_lines
+from kerp.trial.work import Work
 
 Progress = Callable[[int, int], None]  # blocks done, blocks in all
 MOST_REPLICATES = 1_000_000
 CURVE_POINTS = 25
+# the acute couplings of the core model, all in favour of exposure under the drug, and all against it
+OPPOSITE = {"opposite": ("core:kappa_a=+,kappa_c=+", "core:kappa_a=-,kappa_c=-")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,6 @@ class Result:
             "kerp_version": __version__,
             "seed": self.root,
             "replicates": self.replicates,
-            "trials_per_block": trials_per_block(design),
             "analysis": plain(design.endpoint),
             "first_screen": cost_lines(planning, costs(design, planning)),
             "residual_sd_points": sd,
@@ -76,9 +80,31 @@ def _scenario(world: WorldRun, found: Operating) -> dict[str, Any]:
         "effect_spread_points": scenario.effect_spread_points,
         "sd_factor": scenario.sd_factor,
         "layers": plain(scenario.layers),
+        "trials_per_block": trials_per_block(scenario),
         "truth_population": world.truth.population,
+        "n_total_for_own_effect": own_size(world, found),
         "arm_truths": dict(zip((arm.id for arm in scenario.design.arms), world.truth.arm_means, strict=True)),
     }
+
+
+def own_size(world: WorldRun, found: Operating) -> int | None:
+    """Patients needed for the effect this world really has, at its own residual SD; None where there is none to find.
+
+    The SD is the one that the model's standard error implies at the design's size.
+    """
+    design, primary = world.scenario.design, found.primary
+    if world.scenario.effect_spread_points or abs(primary.truth.value) <= 2.0 * primary.truth.mcse:
+        return None
+    weights = design.weights(design.primary)
+    sd = primary.model_se * math.sqrt(design.size.n_total / variance_factor(weights, design.shares))
+    target = design.size.target_power or 0.8
+    effect = max(abs(primary.truth.value) / sd, 1e-9)
+    if (
+        contrast_power(MOST_PATIENTS, effect, weights, design.shares, alpha_one_sided(design, design.primary))
+        < target
+    ):
+        return None
+    return contrast_n_total(effect, target, weights, design.shares, alpha_one_sided(design, design.primary))
 
 
 def normal_scenarios(design: Design, planning: Planning, effect_sd: float, layers: Layers) -> list[Scenario]:
@@ -106,10 +132,15 @@ def scenarios_for(
         if model == NORMAL:
             found += normal_scenarios(design, planning, 1.0 if effect is None else effect, layers)
         else:
-            found.append(
-                Scenario(name=model, design=design, planning=planning, effect_points=0.0, model=model, layers=layers)
-            )
+            found += [_virtual(design, planning, text, layers) for text in OPPOSITE.get(model, (model,))]
     return found
+
+
+def _virtual(design: Design, planning: Planning, model: str, layers: Layers) -> Scenario:
+    from kerp.trial.mechanism import mechanism
+
+    name = mechanism(model).model  # refuses what it does not know before anything is run
+    return Scenario(name=name, design=design, planning=planning, effect_points=0.0, model=model, layers=layers)
 
 
 def simulate(
@@ -122,13 +153,13 @@ def simulate(
 ) -> Result:
     """Run every world. Blocks found in the cache are not computed again; the result is the same either way."""
     _check(root, replicates, scenarios)
-    worlds = tuple(_world(scenario, root, replicates) for scenario in scenarios)
-    every = [task for world in worlds for task in world.blocks]
-    found = _computed(every, executor, cache, progress or _silent)
-    tallies, start = [], 0
-    for world in worlds:
-        tallies.append(total(found[start : start + len(world.blocks)]))
-        start += len(world.blocks)
+    parts = [truth_tasks(scenario, root) for scenario in scenarios]
+    blocks = sum(-(-replicates // trials_per_block(scenario)) for scenario in scenarios)
+    desk = _Desk(executor, cache, progress or _silent, sum(len(part) for part in parts) + blocks)
+    truths = [truth_from(tally) for tally in desk.totals(parts)]
+    pairs = zip(scenarios, truths, strict=True)
+    worlds = tuple(WorldRun(s, truth, tuple(tasks(s, root, replicates, truth.contrasts))) for s, truth in pairs)
+    tallies = desk.totals([world.blocks for world in worlds])
     figures = tuple(operating(w.scenario, tally, w.truth) for w, tally in zip(worlds, tallies, strict=True))
     design, planning = scenarios[0].design, scenarios[0].planning
     return Result(design, planning, root, replicates, worlds, figures, tuple(tallies))
@@ -138,23 +169,45 @@ def _silent(done: int, due: int) -> None:
     """Say nothing."""
 
 
-def _world(scenario: Scenario, root: int, replicates: int) -> WorldRun:
-    truth = truth_of(scenario, root)
-    return WorldRun(scenario, truth, tuple(tasks(scenario, root, replicates, truth.contrasts)))
+@dataclass
+class _Desk:
+    """Hands out work, keeps what comes back, says how far it is."""
 
+    executor: Executor
+    cache: BlockCache | None
+    progress: Progress
+    due: int
+    done: int = 0
 
-def _computed(every: list[Task], executor: Executor, cache: BlockCache | None, progress: Progress) -> list[Tally]:
-    known = {} if cache is None else {i: tally for i, task in enumerate(every) if (tally := cache.get(task))}
-    missing = [index for index in range(len(every)) if index not in known]
-    progress(len(known), len(every))
-    if missing:
-        for position, tally in executor([every[index] for index in missing]):
-            index = missing[position]
-            known[index] = tally
-            if cache is not None:
-                cache.put(every[index], tally)
-            progress(len(known), len(every))
-    return [known[index] for index in range(len(every))]
+    def totals(self, groups: Sequence[Sequence[Work]]) -> list[Tally]:
+        """The sum of each group of tasks, computed together."""
+        every = [task for group in groups for task in group]
+        found = self._computed(every)
+        sums, start = [], 0
+        for group in groups:
+            sums.append(total(found[start : start + len(group)]))
+            start += len(group)
+        return sums
+
+    def _computed(self, every: list[Work]) -> list[Tally]:
+        known = {i: tally for i, task in enumerate(every) if (tally := self._kept(task)) is not None}
+        missing = [index for index in range(len(every)) if index not in known]
+        self._report(len(known))
+        if missing:
+            for position, tally in self.executor([every[index] for index in missing]):
+                index = missing[position]
+                known[index] = tally
+                if self.cache is not None:
+                    self.cache.put(every[index], tally)
+                self._report(1)
+        return [known[index] for index in range(len(every))]
+
+    def _kept(self, task: Work) -> Tally | None:
+        return None if self.cache is None else self.cache.get(task)
+
+    def _report(self, more: int) -> None:
+        self.done += more
+        self.progress(self.done, self.due)
 
 
 def _check(root: int, replicates: int, scenarios: Sequence[Scenario]) -> None:

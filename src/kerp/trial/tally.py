@@ -19,3 +19,17 @@ def _add(values: Sequence[float | list[float]]) -> float | list[float]:
         columns = [value for value in values if isinstance(value, list)]
         return [math.fsum(column) for column in zip(*columns, strict=True)]
     return math.fsum(value for value in values if not isinstance(value, list))
+
+
+def number(tally: Tally, name: str) -> float:
+    """A single figure of a tally."""
+    value = tally[name]
+    assert not isinstance(value, list)
+    return value
+
+
+def row(tally: Tally, name: str) -> list[float]:
+    """A list of figures of a tally."""
+    value = tally[name]
+    assert isinstance(value, list)
+    return value

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kerp.trial import course
-from kerp.trial.scenario import Scenario
-from kerp.trial.world import World, world_of
+from kerp.trial.scenario import NORMAL, Scenario
+from kerp.trial.tally import Tally, number, row, total
+from kerp.trial.world import world_of
 
 TRUTH_BLOCK = 1_000_000_000  # far beyond any block of a run, so that truth shares no chance with trials
-CHUNK = 5_000
+NORMAL_PEOPLE, NORMAL_CHUNKS = 10_000, 4
+VIRTUAL_PEOPLE, VIRTUAL_CHUNKS = 2_048, 4
+
+
+@dataclass(frozen=True, slots=True)
+class TruthTask:
+    """One part of the population, put into every arm: the other kind of work that goes to workers."""
+
+    scenario: Scenario
+    root: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +39,54 @@ class Truth:
     population: int
 
 
-def truth_of(scenario: Scenario, root: int, population: int = 40_000) -> Truth:
-    """Put everyone of a large population into every arm and compare."""
+def truth_tasks(scenario: Scenario, root: int) -> list[TruthTask]:
+    """The parts of the population of a world."""
     plain = replace(scenario, effect_spread_points=0.0)
-    world = world_of(plain)
-    chunks = -(-population // CHUNK)
-    means = np.concatenate([_everywhere(plain, world, root, TRUTH_BLOCK + k) for k in range(chunks)])
-    weights = np.asarray([plain.design.weights(contrast) for contrast in plain.design.contrasts])
+    chunks = NORMAL_CHUNKS if scenario.model == NORMAL else VIRTUAL_CHUNKS
+    return [TruthTask(plain, root, chunk) for chunk in range(chunks)]
+
+
+def run_truth(task: TruthTask) -> Tally:
+    """Sums over one part of the population."""
+    scenario = task.scenario
+    means = _everywhere(task)
+    weights = np.asarray([scenario.design.weights(contrast) for contrast in scenario.design.contrasts])
     people = means @ weights.T
-    return Truth(
-        tuple(float(value) for value in people.mean(axis=0)),
-        tuple(float(value) for value in people.std(axis=0, ddof=1) / np.sqrt(len(people))),
-        tuple(float(value) for value in means.mean(axis=0)),
-        len(people),
-    )
+    return {
+        "people": float(len(people)),
+        "contrast": people.sum(axis=0).tolist(),
+        "contrast2": (people**2).sum(axis=0).tolist(),
+        "arm": means.sum(axis=0).tolist(),
+    }
 
 
-def _everywhere(scenario: Scenario, world: World, root: int, block: int) -> np.ndarray:
+def truth_from(tally: Tally) -> Truth:
+    """The truth from the sums of all parts."""
+    people = number(tally, "people")
+    means = [value / people for value in row(tally, "contrast")]
+    squares = [value / people for value in row(tally, "contrast2")]
+    spread = [max(square - mean**2, 0.0) for mean, square in zip(means, squares, strict=True)]
+    errors = tuple(math.sqrt(variance / people) for variance in spread)
+    arms = tuple(value / people for value in row(tally, "arm"))
+    return Truth(tuple(means), errors, arms, int(people))
+
+
+def truth_of(scenario: Scenario, root: int) -> Truth:
+    """Put everyone of a large population into every arm and compare."""
+    return truth_from(total([run_truth(task) for task in truth_tasks(scenario, root)]))
+
+
+def _everywhere(task: TruthTask) -> np.ndarray:
     """Endpoint score of each person in each arm (n, a)."""
-    patients = world.draw(scenario, root, block, 1, CHUNK)
-    chance = course.draw_chance(scenario, root, block, 1, CHUNK)
+    scenario, block = task.scenario, TRUTH_BLOCK + task.number
+    world = world_of(scenario)
+    count = NORMAL_PEOPLE if scenario.model == NORMAL else VIRTUAL_PEOPLE
+    patients = world.draw(scenario, task.root, block, 1, count)
+    chance = course.draw_chance(scenario, task.root, block, 1, count)
     visit = scenario.design.endpoint.visit_days.index(scenario.design.endpoint.day)
     columns = []
     for arm in range(len(scenario.design.arms)):
-        arms = np.full((1, CHUNK), arm)
+        arms = np.full((1, count), arm)
         flags = course.events(scenario, chance, arms)
         latent = world.outcomes(scenario, patients, arms, ~flags.stopped)
         columns.append(course.rated(scenario, latent, chance, flags, arms)[0, :, visit])

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kerp.base.errors import UnknownIdError
 from kerp.trial import normal
 from kerp.trial.assign import Ints
 from kerp.trial.scenario import NORMAL, Scenario
@@ -42,4 +41,6 @@ def world_of(scenario: Scenario) -> World:
     """The world a scenario names: `normal`, or the virtual patients of a mechanism."""
     if scenario.model == NORMAL:
         return NormalWorld()
-    raise UnknownIdError("model", scenario.model, [NORMAL], field="model")
+    from kerp.trial.mechanism import MechanismWorld
+
+    return MechanismWorld()
