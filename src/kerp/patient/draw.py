@@ -1,7 +1,7 @@
 """Draws populations from priors in blocks of fixed size: person k is the same in a hundred and in a million.
 
-Every quantity has its own stream, named by the quantity, so that a new parameter changes nobody else. People are drawn
-until a block is full of those whose rated Y-BOCS reaches the entry score, as a trial would screen them.
+Every quantity has its own stream, named by the quantity, so that a new parameter changes nobody else. People are
+drawn until a block is full of those whose rated Y-BOCS reaches the entry score, as a trial would screen them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A virtual patient as a plain record, a population as a table of columns. Traits only; processes live in `simulate`."""
+"""A virtual patient as a plain record, a population as a table. Traits only: processes live in `simulate`."""
 
 from __future__ import annotations
 

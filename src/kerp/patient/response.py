@@ -1,14 +1,15 @@
 """How the drug of a schedule reaches each person: learning effect E, felt effect F, plasticity P, over time.
 
-Concentrations come from the drug room, dose by dose. Doses per kg use that a linear model answers in proportion to the
-dose: dividing volumes and clearances by a factor is giving that many times the dose. Doses closer than their washout
-add in concentration; felt effects of separate doses combine as `1 - (1 - F1)(1 - F2)`.
+Concentrations come from the drug room, dose by dose. Doses per kg use that a linear model answers in proportion
+to the dose: dividing volumes and clearances by a factor is giving that many times the dose. Doses closer than
+their washout add in concentration; felt effects of separate doses combine as `1 - (1 - F1)(1 - F2)`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,7 +63,7 @@ def drug_inputs(
     fixed: Mapping[str, float] | None = None,
     who: Response | None = None,
 ) -> DrugInputs:
-    """E, F, P at the given days (steps,). `given` (people, doses): share of each dose that was given, 1 by default."""
+    """E, F, P at the given days (steps,). `given` (people, doses): share of each dose that was given, 1 if absent."""
     who = who or response(people, schedule)
     active = [k for k, dose in enumerate(schedule.doses) if dose.active]
     shares = np.ones((people.count, len(schedule.doses))) if given is None else given
@@ -136,7 +137,7 @@ def _add_dose(
 
 
 def doses_of(dose: PlannedDose, share: float = 1.0) -> Doses:
-    """The administration as events from its own start; an infusion given in part stops early, devices are left out."""
+    """The administration as events from its own start; given in part, it stops early or devices are left out."""
     if dose.route == "nasal_spray":
         count = max(int(np.ceil(dose.devices * share - 1e-9)), 1)
         return devices(count, dose.device_gap_min, dose.device_mg)
@@ -188,5 +189,5 @@ def _runs(people: Population) -> list[tuple[int, int, slice]]:
     seeds, numbers = people.traits["drug_seed"], people.traits["number"]
     breaks = np.flatnonzero((np.diff(seeds) != 0) | (np.diff(numbers) != 1)) + 1
     edges = [0, *breaks.tolist(), people.count]
-    runs = [(int(seeds[a]), int(numbers[a]), slice(a, b)) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    runs = [(int(seeds[a]), int(numbers[a]), slice(a, b)) for a, b in pairwise(edges) if b > a]
     return [run for run in runs if run[0] >= 0]

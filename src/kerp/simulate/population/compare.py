@@ -18,7 +18,7 @@ from kerp.protocol.schedule import Schedule
 from kerp.simulate.population import compiled, stepping
 from kerp.simulate.population.grid import Grid, build
 from kerp.simulate.population.outcome import definitions, latent, session_signals, shares, visits
-from kerp.simulate.population.process import NONE, Block, Processes, conduct, given
+from kerp.simulate.population.process import ALL, NONE, Block, Processes, conduct, given
 from kerp.simulate.population.spread import Spread
 
 ENGINES = ("numpy", "jax")
@@ -36,9 +36,10 @@ class Request:
     seed: int = 1
     fixed: Mapping[str, float] = field(default_factory=dict)
     typical: bool = False
-    processes: Processes = Processes()
+    processes: Processes = ALL
     engine: str = "numpy"
     fineness: int = 1
+    people: Population | None = None  # instead of drawing: the people of a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class ArmResult:
-    """One arm. `responses` by definition: share of people at each rated day. `safety`: research indices and counts."""
+    """One arm. `responses` by definition: share of people at each rated day. `safety`: indices and counts."""
 
     id: str
     title: str
@@ -81,7 +82,7 @@ class Comparison:
 def compare(request: Request, progress: Callable[[int, int], None] | None = None) -> Comparison:
     """Run every arm on the same people. `progress(done, all)` counts blocks of people times arms."""
     tallies = [_Tally(request, arm) for arm in request.arms]
-    total = len(tallies) * (1 if request.typical else (request.count - 1) // BLOCK + 1)
+    total = len(tallies) * ((people_in(request) - 1) // BLOCK + 1)
     done = 0
     for number, people in enumerate(_people(request)):
         for tally in tallies:
@@ -89,13 +90,22 @@ def compare(request: Request, progress: Callable[[int, int], None] | None = None
             done += 1
             if progress:
                 progress(done, total)
-    people_count = 1 if request.typical else request.count
-    return Comparison(request, people_count, {tally.arm.id: tally.result() for tally in tallies})
+    return Comparison(request, people_in(request), {tally.arm.id: tally.result() for tally in tallies})
+
+
+def people_in(request: Request) -> int:
+    """How many people the request is about."""
+    if request.typical:
+        return 1
+    return request.count if request.people is None else request.people.count
 
 
 def _people(request: Request) -> Any:
     if request.typical:
         return [reference_person(request.fixed)]
+    if request.people is not None:
+        starts = range(0, request.people.count, BLOCK)
+        return (request.people.rows(slice(start, start + BLOCK)) for start in starts)
     return blocks(request.count, request.seed, request.fixed, request.model.card.signs)
 
 
@@ -207,7 +217,7 @@ class _Tally:
         start = walked.model.observe(np, walked.track.rest, walked.p, Inputs(), Phase.BETWEEN).R
         return np.concatenate([np.broadcast_to(start, numbers.shape[1:])[None], numbers])
 
-    def _count(self, name: str, values: Column) -> None:
+    def _count(self, name: str, values: Any) -> None:
         self.counts[name] = self.counts.get(name, 0.0) + float(np.sum(values))
 
     def result(self) -> ArmResult:

@@ -43,7 +43,7 @@ def panels(grid: Grid, drug: DrugInputs, conduct: Conduct, mct_factor: float) ->
     """What the scan reads, each with a leading axis over panels."""
     count, session = grid.count, np.maximum(grid.session, 0)
     inside = grid.session >= 0
-    everyone = conduct.attends.all(axis=0)[session] if conduct.attends.size else np.ones(count, bool)
+    everyone = np.asarray(conduct.attends.all(axis=0))[session]
     table: dict[str, Column] = {
         "code": np.where(inside, np.where(everyone, _SESSION, _MIXED), _BETWEEN).astype(np.int32),
         "days": 0.5 * grid.days,

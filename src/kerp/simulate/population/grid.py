@@ -1,7 +1,7 @@
 """The time grid of a schedule: cut at every event, fine where the drug or an exposure is, half a day elsewhere.
 
-A panel is two equal sub-steps, so that Simpson's rule gives its means. The lengths keep the change of the Y-BOCS under
-halving below 1e-3 point (tests/simulate).
+A panel is two equal sub-steps, so that Simpson's rule gives its means. The lengths keep the change of the Y-BOCS
+under halving below 1e-3 point (tests/simulate).
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _panels(schedule: Schedule, a: float, b: float, fineness: int) -> list[tuple
 
 
 def window_weights(grid: Grid, day: float, window_days: float) -> tuple[Column, float]:
-    """Weights of the panel means in the mean over `window_days` before `day`, and the weight of the untreated rest."""
+    """Weights of the panel means in the mean over `window_days` before `day`, and the weight of the rest before."""
     overlap = np.minimum(grid.end, day) - np.maximum(grid.start, day - window_days)
     weights = np.clip(overlap, 0.0, None) / window_days
     return weights, float(max(1.0 - weights.sum(), 0.0))

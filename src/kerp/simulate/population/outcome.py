@@ -52,7 +52,7 @@ def visits(
     block: Block,
     on: Processes,
 ) -> Visits:
-    """What a rater writes down at each visit, the past week in whole points, with the layers outside the mechanism."""
+    """What a rater writes down at each visit: the past week in whole points, with the layers outside the model."""
     rows, start = [], float(grid.start[0])
     for day in days:
         o, c = window_means(model, p, track, grid, day, constant("ybocs", "window"))
@@ -65,7 +65,7 @@ def visits(
 
 def definitions() -> dict[str, Criterion]:
     """Outcome rules that Y-BOCS totals alone can answer, by `set.criterion` (DESIGN decision 14)."""
-    found = {}
+    found: dict[str, Criterion] = {}
     for set_id in outcome_ids():
         rules = load_outcome(set_id)
         if rules.instrument == "ybocs":

@@ -1,4 +1,4 @@
-"""What happens to people that is not learning: adherence, absence, an infusion not tolerated, sites, placebo response.
+"""What happens to people that is not learning: adherence, absence, intolerance, sites, placebo response.
 
 Applied here once and nowhere else. Every process can be switched off; all chance comes from the PROCESS stream, keyed
 by block and quantity and never by arm, so that arms share it (DESIGN decision 17).
@@ -6,8 +6,9 @@ by block and quantity and never by arm, so that arms share it (DESIGN decision 1
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -46,6 +47,7 @@ class Processes:
             )
 
 
+ALL = Processes()
 NONE = Processes(adherence=False, avoidance=False, dropout=False, intolerance=False, rater_error=False)
 
 
@@ -55,7 +57,8 @@ def without(names: tuple[str, ...]) -> Processes:
     for name in names:
         if name not in known:
             raise UnknownIdError("process", name, known, field="--without")
-    return Processes(**dict.fromkeys(names, False))
+    off: dict[str, Any] = dict.fromkeys(names, False)
+    return replace(ALL, **off)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ def given(people: Population, schedule: Schedule, block: Block, on: Processes, w
     return shares
 
 
-def rating_errors(people: Population, day: float, block: Block, on: Processes, who: Pool | None = None) -> Column:
+def rating_errors(people: Population, day: float, block: Block, on: Processes) -> Column:
     """Errors of the two subscales at a visit, standard normal, (people, 2); the same in every arm."""
     if not on.rater_error:
         return np.zeros((people.count, 2))
