@@ -9,6 +9,7 @@ import atexit
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))  # web_crawl.py is shared by several test files
 _DATA = Path(tempfile.mkdtemp(prefix="kerp-web-tests-"))
 atexit.register(shutil.rmtree, _DATA, ignore_errors=True)
 os.environ["KERP_DATA_DIR"] = str(_DATA)
@@ -143,3 +145,36 @@ def postgres_url() -> Iterator[str]:
     finally:
         run(f"{binaries}/pg_ctl", "-D", str(data), "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+ARMS = {"verum-q7": 1, "placebo-x9": 1}  # names that appear nowhere else, so that a page that shows one is caught
+SEED = "7f3a91c2e5d8406bb1a4c7e9d2f80356"
+
+
+@pytest.fixture
+def blinded(team) -> Team:
+    """The same team in a blinded study with a sealed list; S1-001 is eligible, registered, and has a kit."""
+    from kerp.allocation.blocks import ArmShare, Factor, Plan, generate
+    from kerp.allocation.chance import Seed
+    from kerp.allocation.release import Register, Release
+    from kerp.web.vault import store
+
+    admin = team["administrator"]
+    trial = study.create_study(code="kerp-b", title="A blinded study", blinded=True, target=20, actor=admin)
+    version = study.add_version(
+        study=trial, resolved=load_protocol("midazolam-erp"), source_text="", warnings=[], why="", actor=admin
+    )
+    study.sign_rules(version=version, actor=team["prescriber"])
+    registered = participants.register(study=trial, site=team.site, code="B1-001", actor=team["coordinator"])
+    plan = Plan(
+        study="kerp-b",
+        arms=tuple(ArmShare(name, share) for name, share in ARMS.items()),
+        block_rounds=(1, 2),
+        factors=(Factor("site", ("par", "lyo")),),
+        per_stratum=8,
+    )
+    store.seal(made=generate(plan, Seed(SEED)), active=["verum-q7"], by="statistics unit")
+    register = Register(subject="B1-001", stratum=("par",), eligibility_signed=True, by="coordinator", at_ms=1)
+    store.perform("kerp-b", register)
+    store.perform("kerp-b", Release(subject="B1-001", by="pharmacist", at_ms=2))
+    return Team(team.people, team.site, trial, registered)

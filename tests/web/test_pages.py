@@ -17,6 +17,8 @@ def test_office_pages_open_for_the_coordinator(signed_in, name):
     assert open_page(signed_in("coordinator"), name).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["participant", "screening", "consent", "planning", "adverse", "metacognitive", "entries"])
+@pytest.mark.parametrize(
+    "name", ["participant", "screening", "consent", "planning", "adverse", "metacognitive", "entries"]
+)
 def test_pages_of_a_participant_open_for_the_coordinator(signed_in, team, name):
     assert open_page(signed_in("coordinator"), name, team.participant.public_id).status_code == 200

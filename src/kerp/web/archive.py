@@ -1,4 +1,4 @@
-"""The backup file: one compressed archive with a manifest that holds the digest of everything in it. Knows no Django."""
+"""The backup file: one archive with a manifest that holds the digest of everything in it. Knows no Django."""
 
 from __future__ import annotations
 

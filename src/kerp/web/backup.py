@@ -50,7 +50,7 @@ class Verified:
 
 
 def verify() -> Verified:
-    """Check every chain and replay every log of the installation that is open; `KerpError` names what does not hold."""
+    """Check every chain and replay every log that is open; `KerpError` names what does not hold."""
     if breaks := check_everything():
         raise KerpError(*(Fault(found.what, where=found.chain, found=f"entry {found.seq}") for found in breaks))
     store.verify_all()
@@ -66,7 +66,7 @@ def verify() -> Verified:
 
 
 def backup(out: Path, *, with_keys: bool = True) -> Verified:
-    """Write one file, readable by this account only. Verified before it is written; an older file stays until it is."""
+    """Write one file, readable by this account only; verified before it is written."""
     held = verify()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

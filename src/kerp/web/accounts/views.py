@@ -15,6 +15,7 @@ from kerp.web.accounts.doors import needs, person_of
 from kerp.web.accounts.forms import InvitationForm, PreferencesForm
 from kerp.web.actions import people
 from kerp.web.models import Person
+from kerp.web.sent import sent
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -23,7 +24,7 @@ def invitation(request: HttpRequest, person: UUID, token: str) -> HttpResponseBa
     account = Person.objects.filter(public_id=person, is_active=True).first()
     if account is None or not default_token_generator.check_token(account, token):
         raise Http404
-    form = InvitationForm(request.POST or None, person=account)
+    form = InvitationForm(sent(request), person=account)
     if request.method == "POST" and form.is_valid():
         people.set_password(person=account, password=form.cleaned_data["password"], actor=account.username)
         messages.success(request, "Your password is set. Sign in with it.")
@@ -36,7 +37,7 @@ def invitation(request: HttpRequest, person: UUID, token: str) -> HttpResponseBa
 def preferences(request: HttpRequest) -> HttpResponseBase:
     """Colours, text size, hand."""
     person = person_of(request)
-    form = PreferencesForm(request.POST or None, instance=person)
+    form = PreferencesForm(sent(request), instance=person)
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, "Saved.")

@@ -26,6 +26,7 @@ from kerp.web.models import Participant, Study
 from kerp.web.office import standing
 from kerp.web.office.desk import acting_role, log_of, participant_or_404, submit
 from kerp.web.office.faults import add_faults, in_words
+from kerp.web.sent import sent
 from kerp.web.vault import store
 
 NAMESPACE = uuid.UUID("6d0c1d7e-8f0a-5d3b-9a55-6b65727031aa")
@@ -82,7 +83,7 @@ def randomise(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
         raise Http404
     log = log_of(participant)
     eligible = standing.screening(protocol_of(log), state_of(log)).state == "eligible"
-    form = StratumForm(request.POST or None, factors=store.strata(study))
+    form = StratumForm(sent(request), factors=store.strata(study))
     if request.method == "POST" and form.is_valid():
         command = Register(
             subject=participant.code,
@@ -153,7 +154,7 @@ def release_kit(request: HttpRequest, code: str) -> HttpResponseBase:
 def unblinding(request: HttpRequest) -> HttpResponseBase:
     """Ask for one person's arm in an emergency; another person confirms."""
     person = person_of(request)
-    form = AskForm(request.POST or None)
+    form = AskForm(sent(request))
     if request.method == "POST":
         if not person.may("unblind_request"):
             raise PermissionDenied

@@ -1,4 +1,4 @@
-"""Exporting a participant's log in the log format: without free text unless somebody asks for it and says why (M22)."""
+"""Exporting a participant's log: without free text unless somebody asks for it and says why (M22)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from kerp.web.actions.record import entries_of
 from kerp.web.course import protocol_of
 from kerp.web.models import Log
 from kerp.web.office.desk import log_of, participant_or_404
+from kerp.web.sent import sent
 
 OMITTED = "[omitted]"
 
@@ -51,7 +52,7 @@ def export(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
     """One log as a file."""
     person = person_of(request)
     participant = participant_or_404(person, public_id)
-    form = ExportForm(request.POST or None)
+    form = ExportForm(sent(request))
     if request.method == "POST" and form.is_valid():
         log, with_text = log_of(participant), form.cleaned_data["with_text"]
         name = f"{participant.study.code}-{participant.code}{'' if with_text else '-without-text'}.kerplog"

@@ -20,6 +20,7 @@ from kerp.web.models import Assignment, Participant, Person, Site, Study
 from kerp.web.office import standing
 from kerp.web.office.desk import log_of, participant_or_404, visible_participants
 from kerp.web.office.faults import add_faults
+from kerp.web.sent import sent
 from kerp.web.vault import store
 
 WORKING_ROLES = ("prescriber", "nurse", "therapist", "rater")
@@ -63,7 +64,7 @@ def participants(request: HttpRequest) -> HttpResponse:
 @needs("participant_enrol")
 def register(request: HttpRequest) -> HttpResponseBase:
     """Register a study code."""
-    form = RegisterForm(request.POST or None)
+    form = RegisterForm(sent(request))
     if request.method == "POST" and form.is_valid():
         try:
             made = actions.register(**form.cleaned_data, actor=person_of(request))

@@ -17,6 +17,7 @@ from kerp.web.accounts.doors import fresh_proof, needs, person_of
 from kerp.web.actions import people as actions
 from kerp.web.models import Person, RoleGrant, Site
 from kerp.web.office.faults import add_faults
+from kerp.web.sent import sent
 
 
 class NewPersonForm(forms.Form):
@@ -43,7 +44,7 @@ class GrantForm(forms.Form):
 @fresh_proof
 def people(request: HttpRequest) -> HttpResponseBase:
     """Everybody, and a form for one more."""
-    form = NewPersonForm(request.POST or None)
+    form = NewPersonForm(sent(request))
     if request.method == "POST" and form.is_valid():
         try:
             made = actions.create(**form.cleaned_data, actor=person_of(request).username)

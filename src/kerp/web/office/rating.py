@@ -22,6 +22,7 @@ from kerp.web.models import Log, Participant, Person
 from kerp.web.office import answers, asked, standing
 from kerp.web.office.desk import EntryForm, log_of, submit
 from kerp.web.office.faults import add_faults
+from kerp.web.sent import sent
 
 GUESSES = (("active", "The active treatment"), ("comparison", "The comparison"), ("unknown", "I cannot say"))
 
@@ -100,7 +101,7 @@ def rate(request: HttpRequest, public_id: UUID, visit_id: str, instrument: str) 
     log = log_of(participant)
     visit = _open_visit(log, visit_id, instrument)
     scale = answers.instrument(instrument)
-    form = answers.AnswersForm(request.POST or None, instrument=scale, pack=answers.pack_of(scale))
+    form = answers.AnswersForm(sent(request), instrument=scale, pack=answers.pack_of(scale))
     if request.method == "POST" and form.is_valid():
         entry_id = form.cleaned_data["entry_id"]
         try:
@@ -122,7 +123,7 @@ def guess(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
     """The rater's guess of the arm."""
     person = person_of(request)
     participant = _mine_or_404(person, public_id)
-    form = GuessForm(request.POST or None)
+    form = GuessForm(sent(request))
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         event = ArmGuess(by=Guesser.RATER, guess=data["guess"], certainty=data["certainty"])

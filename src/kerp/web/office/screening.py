@@ -19,6 +19,7 @@ from kerp.web.course import protocol_of, state_of
 from kerp.web.office import standing
 from kerp.web.office.desk import EntryForm, acting_role, log_of, participant_or_404, submit
 from kerp.web.office.faults import add_faults
+from kerp.web.sent import sent
 
 PASSES = (("yes", "Passes"), ("no", "Does not pass"), ("", "Not looked at"))
 
@@ -78,7 +79,7 @@ def screening(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
     participant = participant_or_404(person, public_id)
     log = log_of(participant)
     screened = standing.screening(protocol_of(log), state_of(log))
-    rows = [CriterionForm(request.POST or None, screened=item) for item in screened.items]
+    rows = [CriterionForm(sent(request), screened=item) for item in screened.items]
     if request.method == "POST" and all([form.is_valid() for form in rows]):  # noqa: C419  every form must be checked
         role = acting_role(person, "eligibility_sign", "participant_enrol")
         changed = [(form, event) for form in rows if (event := form.event())]
@@ -97,7 +98,7 @@ def consent(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
     person = person_of(request)
     participant = participant_or_404(person, public_id)
     log = log_of(participant)
-    form = ConsentForm(request.POST or None)
+    form = ConsentForm(sent(request))
     if request.method == "POST" and form.is_valid():
         data = dict(form.cleaned_data)
         entry_id = data.pop("entry_id")

@@ -22,6 +22,7 @@ from kerp.web.accounts.doors import fresh_proof, needs, person_of
 from kerp.web.actions import study as actions
 from kerp.web.models import ProtocolVersion, Site, Study
 from kerp.web.office.faults import add_faults, in_words
+from kerp.web.sent import sent_files
 
 
 class SiteForm(forms.Form):
@@ -138,7 +139,7 @@ def add_study(request: HttpRequest) -> HttpResponseBase:
 def add_version(request: HttpRequest, code: str) -> HttpResponseBase:
     """Load a protocol: every objection is shown, and nothing is written while there is one."""
     chosen = get_object_or_404(Study, code=code)
-    form = VersionForm(request.POST or None, request.FILES or None)
+    form = VersionForm(*sent_files(request))
     faults: list[str] = []
     if request.method == "POST" and form.is_valid():
         try:

@@ -40,6 +40,7 @@ from kerp.web.office.desk import (
     visible_participants,
 )
 from kerp.web.office.faults import add_faults
+from kerp.web.sent import sent
 
 
 class VisitForm(EntryForm):
@@ -89,7 +90,9 @@ class AdverseForm(EntryForm):
         label="Grade, 1 mild to 5 fatal",
     )
     serious = forms.BooleanField(required=False, label="Serious: the sponsor is told within the time of the protocol")
-    relation = forms.ChoiceField(choices=choices(Relation), initial="unclear", label="Thought to come from")
+    relation = forms.TypedChoiceField(
+        coerce=Relation, choices=choices(Relation), initial="unclear", label="Thought to come from"
+    )
     action = forms.CharField(required=False, max_length=2000, label="What was done")
     text = forms.CharField(
         required=False,
@@ -136,9 +139,9 @@ def visit(request: HttpRequest, public_id: UUID, visit_id: str) -> HttpResponseB
     log = log_of(participant)
     protocol, state = protocol_of(log), state_of(log)
     chosen = _visit_or_404(protocol, visit_id)
-    form = (CallForm if chosen.kind == "call" else VisitForm)(request.POST or None)
-    sent = request.method == "POST" and person.may("visit_record") and form.is_valid()
-    if sent and (done := _record(request, log, person, form, [form.event(chosen)], "visit_record", public_id)):
+    form = (CallForm if chosen.kind == "call" else VisitForm)(sent(request))
+    good = request.method == "POST" and person.may("visit_record") and form.is_valid()
+    if good and (done := _record(request, log, person, form, [form.event(chosen)], "visit_record", public_id)):
         return done
     rows = [row for row in standing.visits(log, protocol, state) if row["visit"].id == visit_id]
     context = {
@@ -184,7 +187,7 @@ def answer(request: HttpRequest, public_id: UUID, visit_id: str, instrument: str
     if instrument not in open_here:
         raise Http404
     scale = answers.instrument(instrument)
-    form = answers.AnswersForm(request.POST or None, instrument=scale, pack=answers.pack_of(scale))
+    form = answers.AnswersForm(sent(request), instrument=scale, pack=answers.pack_of(scale))
     if request.method == "POST" and form.is_valid():
         role = acting_role(person, "visit_record")
         try:
@@ -210,7 +213,7 @@ def metacognitive(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
     kinds = [one for one in protocol.sessions if one.kind == "metacognitive"]
     if not kinds:
         raise Http404
-    form = MetacognitiveForm(request.POST or None)
+    form = MetacognitiveForm(sent(request))
     if request.method == "POST" and form.is_valid():
         number = sum(record.plan_id == kinds[0].id for record in state.sessions) + 1
         data = {name: value for name, value in form.cleaned_data.items() if name != "entry_id"}
@@ -240,17 +243,17 @@ def adverse(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
     participant = participant_or_404(person, public_id)
     log = log_of(participant)
     ending = request.POST.get("adverse_event")
-    form = AdverseForm(request.POST if request.POST and not ending else None)
+    form = AdverseForm(None if ending else sent(request))
     ended = EndedForm(request.POST) if ending else None
-    sent: EntryForm = ended or form
-    if request.method == "POST" and sent.is_valid():
-        data = {name: value for name, value in sent.cleaned_data.items() if name != "entry_id"}
+    chosen: EntryForm = form if ended is None else ended
+    if request.method == "POST" and chosen.is_valid():
+        data = {name: value for name, value in chosen.cleaned_data.items() if name != "entry_id"}
         event = (
             AdverseEventFollowed(adverse_event=str(data["adverse_event"]), ended=True, outcome=data["outcome"])
             if ended
             else AdverseEvent(**data)
         )
-        if done := _record(request, log, person, sent, [event], "adverse_record", public_id):
+        if done := _record(request, log, person, chosen, [event], "adverse_record", public_id):
             return done
     context = {
         "participant": participant,

@@ -1,0 +1,239 @@
+"""Entries and requests of devices, on their way through the one writing door.
+
+Facts are always kept. A request is decided while the head of the log is held, so that two devices that ask for the
+same thing at once get one yes. The same id again gives the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+from django.db import OperationalError
+from django.utils import timezone
+
+from kerp.base.errors import Fault, KerpError
+from kerp.session.codec import decode_event
+from kerp.session.decide import Accepted, Record, Refused, Request, decide, reasons_against
+from kerp.session.events import Event
+from kerp.session.guards import Reason
+from kerp.session.limits import CLOCK_OFFSET_MS
+from kerp.session.view import view_of
+from kerp.web.actions import record
+from kerp.web.actions.participants import note_treating
+from kerp.web.actions.record import SameIdOtherContentError, Submitted
+from kerp.web.bedside.reach import RECORD, check_may_record
+from kerp.web.bedside.wire import BatchIn, EntryIn, RequestIn, uuid_of
+from kerp.web.course import protocol_of, state_of
+from kerp.web.models import Assignment, Entry, Log, Person
+from kerp.web.office.desk import acting_role
+
+ANSWER_WITHIN_MS = 20_000  # a request that comes later than this after it was asked is asked again, not carried out
+TREATING = frozenset({"prescriber", "nurse", "therapist"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one entry: `stored`, `known` (it was there already), `conflict` or `refused`."""
+
+    id: str
+    result: str
+    seq: int | None = None
+    faults: tuple[Fault, ...] = ()
+    warnings: tuple[Reason, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "result": self.result,
+            "seq": self.seq,
+            "faults": [fault.as_dict() for fault in self.faults],
+            "warnings": [reason_dict(reason) for reason in self.warnings],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request."""
+
+    accepted: bool
+    seq: int | None = None
+    reasons: tuple[Reason, ...] = ()
+    overridden: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        reasons = [reason_dict(reason) for reason in self.reasons]
+        return {"accepted": self.accepted, "seq": self.seq, "reasons": reasons, "overridden": self.overridden}
+
+
+def reason_dict(reason: Reason) -> dict[str, Any]:
+    """A reason as a page shows it."""
+    return {
+        "id": reason.id,
+        "text": reason.text,
+        "ways_out": list(reason.ways_out),
+        "who": reason.who,
+        "overridable": reason.overridable,
+        "entries": list(reason.entries),
+    }
+
+
+def skew_ms(sent_wall_ms: int | None, claimed_ms: int) -> int:
+    """How far a device's clock is off: what it measured itself, or what we see where that does not fit (M20)."""
+    if sent_wall_ms is None:
+        return claimed_ms
+    seen = sent_wall_ms - round(timezone.now().timestamp() * 1000)
+    return seen if abs(seen - claimed_ms) > CLOCK_OFFSET_MS else claimed_ms
+
+
+# --- entries ---
+
+
+def take(log: Log, session: str, person: Person, batch: BatchIn) -> list[Outcome]:
+    """Keep every entry that can be kept; each answer stands for itself."""
+    outcomes = [_take(log, session, person, batch, one) for one in batch.entries]
+    _remember_who_treats(log, person, acting_role(person, *RECORD), outcomes)
+    return outcomes
+
+
+def _take(log: Log, session: str, person: Person, batch: BatchIn, one: EntryIn) -> Outcome:
+    try:
+        submitted = _submitted(session, person, batch, one)
+        appended = record.append(log_id=log.id, actor=person.username, submitted=submitted)
+    except SameIdOtherContentError as error:
+        return Outcome(one.id, "conflict", faults=error.faults)
+    except KerpError as error:
+        return Outcome(one.id, "refused", faults=error.faults)
+    except OperationalError:
+        return Outcome(one.id, "later", faults=(Fault("the store is busy; keep the entry and send it again"),))
+    warnings = _warnings(log, submitted, person, appended.entry) if appended.created else ()
+    return Outcome(one.id, "stored" if appended.created else "known", appended.entry.seq, warnings=warnings)
+
+
+def _submitted(session: str, person: Person, batch: BatchIn, one: EntryIn) -> Submitted:
+    event = decode_event(one.event)
+    wanted = check_may_record(person, event)
+    return Submitted(
+        id=uuid_of(one.id),
+        event=event,
+        occurred_ms=one.occurred_ms,
+        session=session,
+        role=acting_role(person, *wanted),
+        device=batch.device,
+        clock_offset_ms=one.clock_offset_ms if one.queued else skew_ms(batch.sent_wall_ms, one.clock_offset_ms),
+        queued=one.queued,
+    )
+
+
+def _warnings(log: Log, submitted: Submitted, person: Person, entry: Entry) -> tuple[Reason, ...]:
+    """What a recorded fact departs from, as the record stood before it."""
+    state, protocol = state_of(log), protocol_of(log)
+    held = state.session(submitted.session)
+    if held is None or not isinstance(submitted.event, Event):
+        return ()
+    command = Record(
+        event=submitted.event, at_ms=entry.occurred_ms, actor=person.username, session=submitted.session
+    )
+    view = view_of(protocol, state, held, entry.occurred_ms)
+    own = {"started", "already_open", "same_number", "nothing_to_stop", "not_running", "no_such_block", "block_open"}
+    return tuple(reason for reason in reasons_against(view, command) if reason.id not in own)
+
+
+def _remember_who_treats(log: Log, person: Person, role: str, outcomes: Iterable[Outcome]) -> None:
+    """Whoever records here treats, and may never rate this participant blinded (M7)."""
+    if role not in TREATING or not any(outcome.result == "stored" for outcome in outcomes):
+        return
+    known = Assignment.objects.filter(participant=log.participant, person=person, role=role, ended_at=None)
+    if not known.exists():
+        note_treating(participant=log.participant, person=person, role=role)
+
+
+def check_may_treat(log: Log, person: Person) -> None:
+    """One who rates this participant blinded opens no session of theirs (M7); `KerpError` says so."""
+    rates = Assignment.objects.filter(participant=log.participant, person=person, role="rater")
+    if rates.exists():
+        raise KerpError(Fault("a person who rates this participant blinded may not see the session (M7)"))
+
+
+# --- requests ---
+
+
+def ask(log: Log, session: str, person: Person, request: RequestIn) -> Answer:
+    """Decide a requested transition and, if it is accepted, write it. `KerpError` for what makes no sense."""
+    event = decode_event(request.event)
+    wanted = check_may_record(person, event)
+    submitted = Submitted(
+        id=uuid_of(request.id),
+        event=event,
+        occurred_ms=request.occurred_ms,
+        session=session,
+        role=acting_role(person, *wanted),
+        device=request.device,
+        clock_offset_ms=skew_ms(request.sent_wall_ms, request.clock_offset_ms),
+    )
+    answer = _decided(log, person, submitted, request.override)
+    if answer.accepted:
+        role = acting_role(person, *RECORD)
+        _remember_who_treats(log, person, role, [Outcome(request.id, "stored")])
+    return answer
+
+
+def _decided(log: Log, person: Person, submitted: Submitted, override: str) -> Answer:
+    with record.opened(log.id) as held:
+        if known := Entry.objects.filter(entry_id=submitted.id).first():
+            return _again(known, held.log, submitted)
+        if late := _asked_too_long_ago(held.log, held.recorded_ms, submitted.occurred_ms):
+            return Answer(accepted=False, reasons=(late,))
+        command = Request(
+            event=submitted.event,
+            at_ms=held.recorded_ms,
+            actor=person.username,
+            session=submitted.session,
+            role=submitted.role,
+            override=override,
+            clock_offset_ms=submitted.clock_offset_ms,
+        )
+        decision = decide(protocol_of(held.log), state_of(held.log), command)
+        if isinstance(decision, Refused):
+            return Answer(accepted=False, reasons=decision.reasons)
+        return _written(held, decision, submitted, person)
+
+
+def _written(held: record.OpenLog, decision: Accepted, submitted: Submitted, person: Person) -> Answer:
+    appended: Sequence[record.Appended] = [
+        held.append(_part(submitted, event, last=event is decision.events[-1]), actor=person.username)
+        for event in decision.events
+    ]
+    overridden = len(decision.events) > 1
+    return Answer(accepted=True, seq=appended[-1].entry.seq, reasons=decision.warnings, overridden=overridden)
+
+
+def _part(submitted: Submitted, event: Event, *, last: bool) -> Submitted:
+    """The transition under the id the device chose; the override before it under an id made from that."""
+    identifier: UUID = submitted.id if last else uuid5(submitted.id, "override")
+    return Submitted(
+        id=identifier,
+        event=event,
+        occurred_ms=submitted.occurred_ms,
+        session=submitted.session,
+        role=submitted.role,
+        device=submitted.device,
+        clock_offset_ms=submitted.clock_offset_ms,
+    )
+
+
+def _again(known: Entry, log: Log, submitted: Submitted) -> Answer:
+    """A request whose answer was lost: the same yes. Another content under that id is another matter."""
+    if known.log_id != log.id or known.kind != submitted.event.type:
+        raise SameIdOtherContentError(Fault("this id is in the record with another content", field="id"))
+    return Answer(accepted=True, seq=known.seq)
+
+
+def _asked_too_long_ago(log: Log, now_ms: int, asked_ms: int | None) -> Reason | None:
+    if asked_ms is None or abs(now_ms - asked_ms) <= ANSWER_WITHIN_MS * log.clock_speed:
+        return None
+    off_s = (now_ms - asked_ms) / 1000
+    ways = ("ask again", "if it has happened, record it as a fact with its time")
+    return Reason("asked_too_long_ago", f"this was asked {off_s:.0f} s ago", ways, who="", overridable=False)
