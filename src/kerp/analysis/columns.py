@@ -88,14 +88,14 @@ def natural(text: str) -> tuple[tuple[int, float, str], ...]:
     return tuple((0, float(p), "") if p[0].isdigit() else (1, 0.0, p) for p in parts)
 
 
-def read_columns(path: Path | str) -> Columns:
+def read_columns(path: Path | str, *, may_have_no_rows: bool = False) -> Columns:
     """Read CSV (a header, UTF-8) or Parquet by the file's suffix."""
     if Path(path).suffix == ".parquet":
         return _read_parquet(Path(path))
-    return parse_csv(read_text(path), str(path))
+    return parse_csv(read_text(path), str(path), may_have_no_rows=may_have_no_rows)
 
 
-def parse_csv(text: str, where: str) -> Columns:
+def parse_csv(text: str, where: str, *, may_have_no_rows: bool = False) -> Columns:
     """Parse CSV text; rows of the wrong length and repeated column names are refused by line."""
     reader = csv.reader(io.StringIO(text))
     header = [name.strip() for name in next(reader, [])]
@@ -110,7 +110,7 @@ def parse_csv(text: str, where: str) -> Columns:
             raise KerpError(
                 Fault("a row has the wrong number of cells", where, line, "", str(len(row)), str(len(header)))
             )
-    if not rows:
+    if not rows and not may_have_no_rows:
         raise KerpError(Fault("the table has a header and no rows", where))
     cells = {name: tuple(_cell(row[i]) for _, row in rows) for i, name in enumerate(header)}
     return Columns(where, cells)

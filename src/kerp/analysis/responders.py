@@ -186,7 +186,7 @@ def _restricted(x: Array, n: int, y: Array, m: int, difference: float) -> Array:
     c = (n * difference - total - 2 * x) * difference + x + y
     d = x * difference * (1 - difference)
     v = b**3 / (3 * a) ** 3 - b * c / (6 * a**2) + d / (2 * a)
-    u = np.where(v >= 0, 1.0, -1.0) * np.sqrt(np.maximum(b**2 / (3 * a) ** 2 - c / (3 * a), 1e-300))
+    u = np.where(v >= 0, 1.0, -1.0) * np.sqrt(np.maximum(b**2 / (3 * a) ** 2 - c / (3 * a), 1e-20))
     w = (np.pi + np.arccos(np.clip(v / u**3, -1.0, 1.0))) / 3.0
     arm_level = 2 * u * np.cos(w) - b / (3 * a)
     return np.clip(arm_level, max(0.0, -difference), min(1.0, 1.0 - difference))

@@ -69,6 +69,111 @@ def mmrm(data: str, as_json: bool, **options: Any) -> None:
         _show(result)
 
 
+@analyse.command(hidden=True)
+@click.argument("tables_dir", metavar="TABLES_DIR")
+@click.option("--plan", "plan_id", required=True, metavar="PLAN", help="A shipped plan (id) or a plan file.")
+@click.option("--out", required=True, metavar="DIR", help="Folder for results.json and report.html.")
+@click.option("--allocation", metavar="FILE", help="CSV of participant and arm; default TABLES_DIR/allocation.csv.")
+@click.option("--lock", "lock_file", metavar="FILE", help="The plan's lock; default: PLAN.lock.json beside it.")
+@json_option
+def plan(
+    tables_dir: str, plan_id: str, out: str, allocation: str | None, lock_file: str | None, as_json: bool
+) -> None:
+    """Carry out an analysis plan on the tables of `kerp records tables`.
+
+    \b
+    Example: kerp analyse tables/ --plan timing-two-arm --out results/
+    """  # noqa: D301  click reads the backspace
+    from pathlib import Path
+
+    from kerp.analysis.plan_file import plan_path, read_plan
+    from kerp.analysis.run_plan import run_plan
+    from kerp.analysis.tables import read_tables
+
+    path = plan_path(plan_id)
+    found = read_plan(path)
+    changes, locked = _lock_state(found, Path(lock_file) if lock_file else path.with_suffix(".lock.json"), lock_file)
+    tables = read_tables(Path(tables_dir), Path(allocation) if allocation else None)
+    data = run_plan(tables, found, changes, locked)
+    _write_results(Path(out), data)
+    if as_json:
+        echo_json(data)
+    else:
+        _show_plan(data, out)
+
+
+def _lock_state(found: Any, path: Any, asked: str | None) -> tuple[tuple[str, ...], str | None]:
+    import json
+
+    from kerp.analysis.plan_file import changes_since
+    from kerp.base.textfile import read_text
+
+    if not path.is_file() and not asked:
+        return (), None
+    changes = tuple(changes_since(found, path))
+    return changes, json.loads(read_text(path))["digest"]
+
+
+def _write_results(out: Any, data: Any) -> None:
+    import json
+
+    from kerp.base.digest import plain
+    from kerp.base.textfile import write_atomic
+    from kerp.report.analysis import analysis_report
+
+    page = analysis_report(data)
+    results = json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomic(out / "results.json", results)
+    write_atomic(out / "report.html", page)
+
+
+def _show_plan(data: Any, out: str) -> None:
+    click.echo(data["estimand"])
+    estimate = data["primary"].get("estimate")
+    if estimate:
+        interval = f"95 % {estimate['ci_low']:.2f} to {estimate['ci_high']:.2f}, p {estimate['p']:.4f}"
+        click.echo(f"primary: {estimate['estimate']:.2f} ({interval})")
+    else:
+        click.echo(f"the primary estimate cannot be given: {data['primary']['reason']}")
+    if not data["locked_digest"]:
+        click.echo("note: the plan was not locked before this analysis (kerp analyse lock)")
+    for row in data["deviations"]:
+        click.echo(f"departure from the plan: {row['kind']}: {row['what']}")
+    click.echo(f"written: {out}/results.json and {out}/report.html")
+
+
+@analyse.command()
+@click.argument("plan_id", metavar="PLAN")
+@click.option("--out", metavar="FILE", help="Default: PLAN.lock.json beside a plan file.")
+@json_option
+def lock(plan_id: str, out: str | None, as_json: bool) -> None:
+    """Lock an analysis plan before the blind is opened: later changes are then listed one by one.
+
+    \b
+    Example: kerp analyse lock timing-two-arm --out timing-two-arm.lock.json
+    """  # noqa: D301  click reads the backspace
+    import json
+    from pathlib import Path
+
+    from kerp.analysis.plan_file import lock as locked
+    from kerp.analysis.plan_file import plan_path, read_plan
+    from kerp.base.errors import Fault, KerpError
+    from kerp.base.textfile import write_atomic
+
+    path = plan_path(plan_id)
+    content = locked(read_plan(path))
+    target = Path(out) if out else path.with_suffix(".lock.json")
+    if target.exists():
+        raise KerpError(Fault("this plan is locked already; a lock is never overwritten", where=str(target)))
+    if not out and str(path) != plan_id:
+        raise KerpError(Fault("a shipped plan needs a place for its lock", ways_out=("--out FILE",)))
+    write_atomic(target, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    if as_json:
+        echo_json({"lock": str(target), "digest": content["digest"]})
+    else:
+        click.echo(f"{target}: {content['digest']}")
+
+
 def _spec(
     covariates: str, references: tuple[str, ...], covariance: str | None, method: str | None, **names: Any
 ) -> Any:

@@ -1,0 +1,279 @@
+"""The report of an analysed trial: one self-contained page from the plain data of `analysis.run_plan`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kerp.evidence.references import cite, reference_ids
+from kerp.report import analysis_figures as figures
+from kerp.report.page import Facts, Listing, Page, Section, Table, Text, render
+
+Data = dict[str, Any]
+METHODS = (
+    "Repeated measures: Mallinckrodt et al. 2008; Kenward and Roger 1997; Fai and Cornelius 1996",
+    "Multiple imputation: Rubin 1987; Barnard and Rubin 1999; Carpenter, Roger and Kenward 2013; Cro et al. 2019",
+    "Estimands: ICH E9(R1) 2019. Blinding: Bang, Ni and Davis 2004. Exact differences: Agresti and Min 2001",
+    "Reporting: CONSORT 2010",
+)
+
+
+def analysis_report(data: Data) -> str:
+    """The whole page as one HTML file."""
+    plan = data["plan"]
+    label = plan["outcome"]["label"]
+    sections = (
+        Section("estimand", "What is estimated", tuple(_question(data))),
+        Section("deviations", "Departures from the plan", (_deviations(data),)),
+        Section("flow", "Participants", (figures.flow(data["flow"]),)),
+        Section("baseline", "Baseline", tuple(_baseline(data["baseline"]))),
+        Section("trajectories", "Course of symptoms", (figures.trajectories(data["trajectories"], label),)),
+        Section("primary", "Primary and sensitivity estimates", tuple(_estimates(data, label))),
+        Section("response", "Response by every definition", tuple(_response(data["response"]))),
+        Section("safety", "Safety", tuple(_safety(data["safety"]))),
+        Section("learning", "Distress within and between sessions", tuple(_habituation(data["habituation"]))),
+        Section("blinding", "Blinding and belief", tuple(_blinding(data["blinding"]))),
+        Section("checks", "Model checks", tuple(_checks(data))),
+        Section("references", "References", tuple(_references(data))),
+    )
+    subtitle = f"Analysis of {plan['arms']['compared']} against {plan['arms']['reference']}, plan {plan['id']}"
+    badges = () if data["locked_digest"] else ("plan not locked",)
+    return render(Page(plan["title"], subtitle, sections, badges=badges))
+
+
+def _question(data: Data) -> Iterator[Any]:
+    plan = data["plan"]
+    yield Text(data["estimand"] + ".")
+    rows = [(e["kind"], e["strategy"].replace("_", " "), e["reason"]) for e in plan["estimand"]["events"]]
+    yield Table("Intercurrent events and their strategies (ICH E9(R1))", ("event", "strategy", "reason"), rows)
+    locked = data["locked_digest"] or "not locked before the analysis"
+    yield Facts(
+        (("plan", f"{plan['id']}, version {plan['version']}"), ("digest", data["plan_digest"]), ("lock", locked))
+    )
+
+
+def _deviations(data: Data) -> Table:
+    rows = [(row["kind"], row["what"], row["why"]) for row in data["deviations"]]
+    caption = "Changes after the lock, declared deviations, and events or data the plan did not foresee"
+    return Table(caption, ("kind", "what", "why"), rows, empty="None: the plan was carried out as it was written.")
+
+
+def _summary(value: Data) -> str:
+    if value["mean"] is None:
+        return "not recorded"
+    spread = "SD not estimable" if value["sd"] is None else f"{value['sd']:.1f}"
+    return f"{value['mean']:.1f} ({spread}), n {value['n']}"
+
+
+def _baseline(table: Data) -> Iterator[Any]:
+    arms = list(table["measures"][0]["by_arm"])
+    rows = [(m["name"], *(_summary(m["by_arm"][arm]) for arm in arms)) for m in table["measures"]]
+    rows += [(item["name"], *(_tally(item["by_arm"][arm]) for arm in arms)) for item in table["counts"]]
+    note = "Mean (SD), n. Without tests: differences here are chance by design, and p values would mislead."
+    yield Table("Participants at baseline", ("", *arms), rows, note=note)
+
+
+def _tally(counts: dict[str, int]) -> str:
+    return "; ".join(f"{name} {n}" for name, n in counts.items()) or "not recorded"
+
+
+def _estimates(data: Data, label: str) -> Iterator[Any]:
+    primary = data["primary"]
+    if primary.get("method"):
+        yield Text(primary["method"])
+    if not primary.get("estimate"):
+        yield Text("The primary estimate cannot be given: " + primary["reason"], tone="warning")
+    for note in primary.get("notes", ()):
+        yield Text(note, tone="warning" if note.startswith("NOT CONVERGED") else "note")
+    named = [("primary: repeated measures", primary.get("estimate") or {})]
+    named += [(row["name"], row) for row in data["supplementary"]]
+    sensitivity = data["sensitivity"]
+    named += [(f"imputation, {row['assumption'].upper()}", row) for row in sensitivity.get("rows", ())]
+    if any(row.get("ci_low") is not None for _, row in named):
+        yield figures.estimates(named, label)
+    yield _all_estimates(named)
+    if primary.get("contrasts"):
+        yield _by_visit(primary)
+    yield from _tipping(sensitivity)
+
+
+def _all_estimates(named: list[tuple[str, Data]]) -> Table:
+    keys = ("estimate", "se", "df", "ci_low", "ci_high", "p")
+    rows = [
+        (name, *(row.get(key) for key in keys), row.get("reason") or row.get("note") or "") for name, row in named
+    ]
+    columns = ("analysis", "difference", "SE", "df", "95 % low", "95 % high", "p", "why not, or how to read")
+    return Table("Difference at the primary day, compared minus reference", columns, rows, numeric=range(1, 7))
+
+
+def _by_visit(primary: Data) -> Table:
+    rows = [
+        (
+            f"day {c['visit']}",
+            f"{c['arm']} - {c['reference']}",
+            c["estimate"],
+            c["se"],
+            c["df"],
+            c["ci_low"],
+            c["ci_high"],
+            c["p"],
+        )
+        for c in primary["contrasts"].values()
+    ]
+    columns = ("visit", "contrast", "difference", "SE", "df", "95 % low", "95 % high", "p")
+    state = "converged" if primary["converged"] else "NOT CONVERGED"
+    note = f"{primary['n_subjects']} participants, {primary['n_observations']} outcomes; optimiser {state}."
+    return Table("Repeated measures, every visit", columns, rows, numeric=range(2, 8), note=note)
+
+
+def _tipping(sensitivity: Data) -> Iterator[Any]:
+    tipping = sensitivity.get("tipping") or {}
+    if "rows" not in tipping:
+        yield Text(
+            "Tipping point: " + str(tipping.get("reason") or sensitivity.get("reason", "not planned")), tone="note"
+        )
+        return
+    rows = [(r["delta"], r["estimate"], r["ci_low"], r["ci_high"], r["p"]) for r in tipping["rows"]]
+    if rows and rows[0][4] > 0.05:
+        note = "The difference is not significant to begin with, so there is nothing to tip."
+    elif tipping["delta"] is None:
+        note = "No delta on this line takes significance away."
+    else:
+        note = f"Significance is lost when unobserved outcomes there are {tipping['delta']:g} points worse."
+    columns = ("added to unobserved outcomes", "difference", "95 % low", "95 % high", "p")
+    yield Table("Tipping point", columns, rows, numeric=range(5), note=note)
+
+
+def _response(rows: list[Data]) -> Iterator[Any]:
+    shown = []
+    for row in rows:
+        arms = " v ".join(f"{a['responders']}/{a['known']}" for a in row["arms"])
+        unknown = sum(a["unknown"] for a in row["arms"])
+        if "difference" in row:
+            exact, bayes = row["exact"], row["bayesian"]
+            cells = (row["difference"], _span(exact), _span(bayes), row["fisher_p"], "; ".join(row["notes"]))
+        else:
+            cells = (None, "", "", None, row["reason"])
+        shown.append((row["label"], row["definition"], arms, unknown, *cells))
+    columns = (
+        "definition",
+        "what counts",
+        "responders",
+        "unknown",
+        "difference",
+        "exact 95 %",
+        "Bayesian 95 %",
+        "Fisher p",
+        "notes",
+    )
+    note = "Unknown is counted as neither. Exact: Agresti and Min 2001. Bayesian: independent Jeffreys priors."
+    yield Table("Responders, compared v reference", columns, shown, numeric=(3, 4, 7), note=note)
+
+
+def _span(interval: Data) -> str:
+    return f"{interval['low']:.2f} to {interval['high']:.2f}"
+
+
+def _safety(safety: Data) -> Iterator[Any]:
+    arms = list(safety["people"])
+    columns = ("", *(f"{arm} (n {safety['people'][arm]})" for arm in arms))
+    for caption, key in (
+        ("Adverse events: participants (events)", "adverse_events"),
+        ("Intercurrent events: participants (events)", "intercurrent"),
+    ):
+        rows = [
+            (
+                row["name"].replace("_", " "),
+                *(f"{row['by_arm'][a]['participants']} ({row['by_arm'][a]['events']})" for a in arms),
+            )
+            for row in safety[key]
+        ]
+        yield Table(caption, columns, rows)
+    rows = [("highest systolic pressure, mmHg", *(_summary(safety["highest_systolic_mmhg"][arm]) for arm in arms))]
+    rows.append(("major protocol deviations", *(str(safety["major_deviations"][arm]) for arm in arms)))
+    yield Table("Blood pressure and conduct", columns, rows)
+
+
+def _habituation(data: Data) -> Iterator[Any]:
+    rows = [
+        (r["arm"], r["cause"], r["falls"], r["participants"], r["mean_points"], r["counts_as_habituation"])
+        for r in data["by_cause"]
+    ]
+    columns = ("arm", "possible cause", "falls", "participants", "mean points", "counts as habituation")
+    note = "A fall with a ritual, avoidance, distraction or drug effect beside it is never counted as habituation."
+    yield Table("Falls of SUDS by cause", columns, rows, numeric=(2, 3, 4), note=note)
+    names = {
+        "points_per_participant": "habituation, points",
+        "return_of_fear_points": "return of fear at the next session, points",
+        "fall_of_peak_points": "fall of the peak between sessions, points",
+    }
+    arms = list(data["points_per_participant"])
+    yield Table(
+        "Within and between sessions",
+        ("", *arms),
+        [(text, *(_summary(data[key][a]) for a in arms)) for key, text in names.items()],
+        note="Mean (SD), n.",
+    )
+
+
+def _blinding(data: Data) -> Iterator[Any]:
+    yield Text(data["why_not_adjusted"])
+    rows = [
+        (
+            r["by"],
+            r["arm"],
+            r["correct"],
+            r["wrong"],
+            r["unsure"],
+            r["index"],
+            f"{r['low']:.2f} to {r['high']:.2f}",
+            r["reading"],
+        )
+        for r in data["bang"]
+    ]
+    columns = ("who", "arm", "right", "wrong", "unsure", "Bang index", "95 %", "reading")
+    yield Table("Guesses of the arm", columns, rows, numeric=(2, 3, 4, 5), empty=data["reason"] or "None.")
+    belief = data["belief"]
+    if "rows" in belief:
+        shown = [(abs(r["effect_of_belief"]), r["bias"], r["remaining"]) for r in belief["rows"]]
+        note = belief["note"]
+        yield Table(
+            "What belief alone could have moved",
+            ("assumed effect of belief, points", "bias", "difference without it"),
+            shown,
+            numeric=(0, 1, 2),
+            note=note,
+        )
+    else:
+        yield Text("Sensitivity to belief: " + belief["reason"], tone="note")
+
+
+def _checks(data: Data) -> Iterator[Any]:
+    if not data["checks"]:
+        yield Text("The model was not fitted, so there is nothing to check.", tone="note")
+        return
+    yield figures.residuals(data["checks"])
+    primary = data["primary"]
+    rows = [(f"day {visit}", *row) for visit, row in zip(primary["visits"], primary["covariance"], strict=True)]
+    columns = ("", *(f"day {visit}" for visit in primary["visits"]))
+    yield Table("Modelled covariance of the visits", columns, rows, numeric=range(1, len(columns)))
+    state = primary["convergence"]
+    yield Facts(
+        (
+            ("iterations", state["iterations"]),
+            ("log-likelihood still to gain", f"{state['decrement']:.1e}"),
+            ("smallest eigenvalue of the information", state["smallest_eigenvalue"]),
+        )
+    )
+
+
+def _references(data: Data) -> Iterator[Any]:
+    named = {part for row in data["response"] for part in row["source"].split("; ")}
+    known = sorted(named & set(reference_ids()))
+    yield Listing((*METHODS, *(cite(known).split("\n\n") if known else ())))
+    recalled = sorted({row["label"] for row in data["response"] if row["mark"] != "read"})
+    if recalled:
+        yield Text(
+            "Definitions not yet seen in their source (recalled or assumed): " + "; ".join(recalled), tone="note"
+        )
+    yield Text("Effects of belief are assumed, to show what would follow.", tone="note")
