@@ -59,7 +59,7 @@ def foreign_text(_logger: Any, _method: str, fields: Fields) -> Fields:
 def set_up(folder: Path | None, *, to_screen: bool = True) -> None:
     """Send logs to `folder`/kerp.jsonl and security.jsonl (kept 30 files of 5 MB), and to standard error."""
     shared: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
-    final = [foreign_text, without_text, only_allowed, structlog.processors.JSONRenderer(sort_keys=True)]
+    final: list[Any] = [foreign_text, without_text, only_allowed, structlog.processors.JSONRenderer(sort_keys=True)]
     formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=final)
     root = logging.getLogger()
     root.handlers = _handlers(folder, formatter, to_screen=to_screen)

@@ -14,8 +14,7 @@ from kerp.web.access import matrix
 def viewer(request: HttpRequest) -> dict[str, Any]:
     """`may` (permission ids as a set), the roles' titles, and whether this is a demonstration."""
     person = getattr(request, "user", None)
-    signed_in = person is not None and person.is_authenticated
-    roles = sorted(person.role_ids()) if signed_in else []
+    roles = sorted(person.role_ids()) if person is not None and person.is_authenticated else []
     table = matrix().roles
     return {
         "may": frozenset().union(*(table[role].permissions for role in roles)),

@@ -1,11 +1,13 @@
 """Entries, flags and the audit trail can only grow: the database refuses anything else."""
 
+from typing import Any
+
 from django.db import migrations
 
 from kerp.web.append_only import protect
 
 
-def install(apps, schema_editor):
+def install(apps: Any, schema_editor: Any) -> None:
     if schema_editor.connection.alias != "default":
         return
     protect(schema_editor, "kerp_entry", [["id"], ["entry_id"], ["log_id", "seq"], ["hash"]])

@@ -32,12 +32,12 @@ class CriterionForm(EntryForm):
     reason = forms.CharField(required=False, max_length=2000, label="Reason or source")
 
     def __init__(self, *args: Any, screened: standing.Screened, **kwargs: Any) -> None:
-        super().__init__(*args, prefix=screened.criterion.id, **kwargs)
+        super().__init__(*args, **{"prefix": screened.criterion.id, **kwargs})
         self.screened = screened
         if screened.criterion.threshold is None:
             del self.fields["value"]
         if found := screened.found:
-            self.initial |= {
+            self.initial = {
                 "passes": "yes" if found.event.met else "no",
                 "value": found.event.value,
                 "reason": found.event.reason,

@@ -18,7 +18,7 @@ class VaultRouter:
         return ALIAS if model._meta.app_label == APP else None
 
     def allow_relation(self, one: Any, other: Any, **hints: Any) -> bool | None:  # noqa: ARG002  Django's signature
-        return (one._meta.app_label == APP) == (other._meta.app_label == APP)
+        return bool((one._meta.app_label == APP) == (other._meta.app_label == APP))
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:  # noqa: ARG002  Django's signature
         return (db == ALIAS) == (app_label == APP)

@@ -1,11 +1,13 @@
 """Lists and the allocation record can only grow: the database refuses anything else."""
 
+from typing import Any
+
 from django.db import migrations
 
 from kerp.web.append_only import protect
 
 
-def install(apps, schema_editor):
+def install(apps: Any, schema_editor: Any) -> None:
     if schema_editor.connection.alias != "allocation":
         return
     protect(schema_editor, "kerp_vault_sealedlist", [["id"], ["study_code"]])
