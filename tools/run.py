@@ -1,4 +1,4 @@
-"""What `make run` shows: one whole session of the paper's protocol, as a log that replays and a report with pictures."""
+"""What `make run` shows: one whole session of the protocol, as a log that replays and a report with pictures."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def shown(path: Path) -> str:
 
 
 def main() -> None:
-    """Check the protocol, play the course, verify the log, look at it, export it, report it; then serve, if it can."""
+    """Check the protocol, play the course, verify the log, look at it, export it, report it; then serve."""
     OUT.mkdir(parents=True, exist_ok=True)
     protocol = "bottemanne2021-iv"
     kerp("protocol", "check", protocol)

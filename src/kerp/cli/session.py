@@ -39,7 +39,7 @@ def simulate(protocol_id: str, seed: int, patient: Path | None, out: Path, as_js
     resolved = load_protocol(protocol_id)
     traits = read_traits(patient, drawn_traits(seed, route_of(resolved.protocol))) if patient else None
     simulated = simulate_course(resolved, seed, traits)
-    write_log(out, simulated.entries, resolved.protocol)
+    write_log(out, simulated.entries, simulated.protocol)
     if as_json:
         echo_json({"log": str(out), "entries": len(simulated.entries), "seed": seed, "traits": simulated.traits})
     else:

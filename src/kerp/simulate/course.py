@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from kerp import __version__
 from kerp.base.elapsed import MS_PER_MIN
 from kerp.base.seeds import Stream, generator
+from kerp.protocol.blind import masked
+from kerp.protocol.digest import protocol_digest
 from kerp.protocol.dose import DosePlan
-from kerp.protocol.load import Resolved
-from kerp.protocol.model import Agent, Protocol, SessionPlan, Visit
+from kerp.protocol.load import Digests, Resolved
+from kerp.protocol.model import Agent, DoseRule, Protocol, SessionPlan, Visit
 from kerp.session.events import (
     AdministrationStarted,
     DeviceGiven,
@@ -37,8 +39,9 @@ _DRIVES = {"iv_infusion": "kamp2020", "nasal_spray": "perezruixo2021"}
 
 @dataclass(frozen=True)
 class Simulated:
-    """A simulated course: its log and the traits that made it."""
+    """A simulated course: its log, the protocol the log was kept under (masked in a blinded trial), the traits."""
 
+    protocol: Protocol
     entries: tuple[Entry, ...]
     traits: Traits
 
@@ -68,10 +71,20 @@ def simulate_course(
     chance = generator(seed, Stream.PATIENT)
     person_traits = traits or drawn_traits(seed, kind)
     person = SimplePerson(person_traits, model, generator(seed, Stream.MEASUREMENT))
-    desk = Desk(resolved.protocol, opened, generator(seed, Stream.PROCESS), listener=listener)
+    shown = blinded_view(resolved)
+    desk = Desk(shown.protocol, opened, generator(seed, Stream.PROCESS), listener=listener)
     rater = Rater(person, chance)
-    _Course(resolved, desk, person, rater, origin).run()
-    return Simulated(tuple(desk.entries), person_traits)
+    _Course(shown, desk, person, rater, origin, given=resolved.protocol.dose).run()
+    return Simulated(shown.protocol, tuple(desk.entries), person_traits)
+
+
+def blinded_view(resolved: Resolved) -> Resolved:
+    """What the log of a blinded trial may know: the shared study protocol, and no digest that tells the arm (M8)."""
+    if not resolved.protocol.blinded:
+        return resolved
+    study = "blinded-concurrent"
+    protocol = masked(resolved.protocol, study_id=study, title="Blinded study", version=resolved.protocol.version)
+    return replace(resolved, protocol=protocol, digests=Digests(resolved=protocol_digest(protocol), base=""))
 
 
 def route_of(protocol: Protocol) -> str:
@@ -88,11 +101,21 @@ def drawn_traits(seed: int, kind: str) -> Traits:
 class _Course:
     """Plays the calendar of a protocol. Study day 0 is `_lead` days after the log was opened."""
 
-    def __init__(self, resolved: Resolved, desk: Desk, person: Person, rater: Rater, origin: Origin) -> None:
+    def __init__(
+        self,
+        resolved: Resolved,
+        desk: Desk,
+        person: Person,
+        rater: Rater,
+        origin: Origin,
+        *,
+        given: DoseRule | None,
+    ) -> None:
         self.resolved, self.desk, self.person, self.rater = resolved, desk, person, rater
         self.protocol = resolved.protocol
         self.origin = origin
-        self.preparation = Preparation(desk, rater)
+        self.dose_rule = given
+        self.preparation = Preparation(desk, rater, given)
         self.lead = max((round(-visit.day) for visit in self.protocol.visits if visit.day < 0), default=1)
         self.given = False
 
@@ -191,8 +214,7 @@ class _Course:
         self.preparation.checks(sitting.session, sitting.plan)
         dose = self.preparation.dose(sitting.session) if sitting.dosing else None
         if dose is not None:
-            rule = self.protocol.dose
-            sitting.infusion = _infusion(dose, rule.agent if rule else "")
+            sitting.infusion = _infusion(dose, self.dose_rule.agent if self.dose_rule else "")
         for _ in range(_PREPARATION_MIN if sitting.dosing else 5):
             sitting.advance()
         self.preparation.time_out(sitting.session)

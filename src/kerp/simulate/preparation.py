@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from kerp.base.elapsed import ms_from_min
 from kerp.protocol.dose import DosePlan, DoseRequest, plan_dose
-from kerp.protocol.model import Assessment, Precondition, SessionPlan
+from kerp.protocol.model import Assessment, DoseRule, Precondition, SessionPlan
 from kerp.session.events import (
     CallMade,
     ChecklistItem,
@@ -109,8 +109,9 @@ def chosen(items: Sequence[HierarchyItem]) -> tuple[HierarchyItem, ...]:
 class Preparation:
     """The work of coordinator, rater and therapist before the day, and of everybody on the day."""
 
-    def __init__(self, desk: Desk, rater: Rater) -> None:
+    def __init__(self, desk: Desk, rater: Rater, given: DoseRule | None) -> None:
         self.desk = desk
+        self.given = given  # what the pharmacist prepares; a blinded log does not know it
         self.rater = rater
         self.traits = rater.person.traits
         self.protocol = desk.protocol
@@ -191,7 +192,7 @@ class Preparation:
 
     def dose(self, session: str) -> DosePlan | None:
         """Compute, dispense, verify by two people. A blinded log keeps kit, mL and mL/h only (M8)."""
-        rule = self.protocol.dose
+        rule = self.given
         if rule is None:
             return None
         weight = Decimal(str(self.traits.weight_kg))

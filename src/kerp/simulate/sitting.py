@@ -279,9 +279,18 @@ class Sitting:
                 fell = bool(values) and values[-1] <= plan.habituation_fraction.value * max(values)
                 rule = EndingRule.HABITUATION if fell else EndingRule.FIXED_TIME
                 self.desk.request(ExposureEnded(block=block.name, ending_rule=rule), "therapist", self.session)
+        if self._nothing_felt(view):
+            self._stop_exposure(view, EndingRule.CLINICIAN)
         duration = plan.duration_min
         if duration is not None and view.minute is not None and view.minute >= duration.value:
             self._stop_exposure(view, EndingRule.FIXED_TIME)
+
+    def _nothing_felt(self, view: View) -> bool:
+        """No onset in time, and two blocks more: this team's therapist then ends exposure."""
+        rule, plan = view.protocol.effect_rule, self.plan.exposure
+        if not self.dosing or rule is None or plan is None or view.effect.onset_ms is not None:
+            return False
+        return (view.minute or 0) >= rule.no_onset_by_min.value + 2 * plan.block_min.value
 
     def _start_block(self) -> None:
         item = self.items[0 if self.blocks < 2 else min(1, len(self.items) - 1)]
