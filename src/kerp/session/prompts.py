@@ -82,14 +82,13 @@ def _slots(
     view: View, prompt: Prompt, anchor_ms: int, given: Sequence[Observed[Any]], phases: _Phases
 ) -> Iterator[Slot]:
     times = [at for at in _times(prompt, anchor_ms) if at <= view.now_ms and _asked_at(phases, prompt, at)]
-    if not times:
-        return
-    answers = list(given)
+    answers = _in_time(given) if times else []
     for index, due_ms in enumerate(times):
         until = due_ms + ms_from_min(prompt.missed_after_min)
         if index + 1 < len(times):
             until = min(until, times[index + 1])
-        answer = _answer(answers, due_ms - _early_ms(prompt), until, first=index == 0 and _open_start(prompt))
+        open_start = index == 0 and _open_start(prompt)
+        answers, answer = _taken(answers, None if open_start else due_ms - _early_ms(prompt), until)
         yield _slot(view, prompt, due_ms, until, answer)
 
 
@@ -125,15 +124,21 @@ def _open_start(prompt: Prompt) -> bool:
     return prompt.anchor in {Fact.SESSION_OPENED, Fact.READY_CONFIRMED}
 
 
-def _answer(answers: list[Observed[Any]], since: int, until: int, *, first: bool) -> Observed[Any] | None:
-    """The first answer in the window that was written down in time; each answers one slot only."""
-    for item in answers:
-        lag = item.entry.recorded_ms - item.at_ms
-        in_window = (first or item.at_ms >= since) and item.at_ms < until
-        if in_window and (lag <= LATE_AFTER_MS or item.entry.queued):
-            answers.remove(item)
-            return item
-    return None
+def _in_time(answers: Sequence[Observed[Any]]) -> list[Observed[Any]]:
+    """Answers that were written down when they were given, newest first."""
+    timely = [a for a in answers if a.entry.recorded_ms - a.at_ms <= LATE_AFTER_MS or a.entry.queued]
+    return timely[::-1]
+
+
+def _taken(
+    answers: list[Observed[Any]], since: int | None, until: int
+) -> tuple[list[Observed[Any]], Observed[Any] | None]:
+    """The first answer of a window, taken off the rest: each answers one slot only."""
+    while answers and answers[-1].at_ms < until:
+        item = answers.pop()
+        if since is None or item.at_ms >= since:
+            return answers, item
+    return answers, None
 
 
 def _slot(view: View, prompt: Prompt, due_ms: int, until: int, answer: Observed[Any] | None) -> Slot:
