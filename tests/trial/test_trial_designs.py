@@ -17,7 +17,15 @@ from kerp.cli.trial import trial
 from kerp.evidence.references import reference_ids
 from kerp.evidence.sourcing import unsourced
 from kerp.trial.check import contact_min, warnings
-from kerp.trial.load import design_ids, design_schema, find_design, load_design, load_planning, read_design
+from kerp.trial.load import (
+    DESIGN_SCHEMA_ID,
+    design_ids,
+    design_schema,
+    find_design,
+    load_design,
+    load_planning,
+    read_design,
+)
 from kerp.trial.power import half_width, precision_n_per_arm
 from kerp.trial.sizing import costs, size_for
 
@@ -52,8 +60,15 @@ def test_every_shipped_design_loads_and_fits_its_schema(design: str) -> None:
     found = load_design(design)
     assert found.id == design
     document = tomllib.loads((DATA / "designs" / f"{design}.toml").read_text(encoding="utf-8"))
-    if "extends" not in document:
-        jsonschema.validate(document, design_schema())
+    jsonschema.validate(document, design_schema())
+
+
+def test_the_published_schema_is_that_of_the_model() -> None:
+    published = json.loads((DATA / "schemas" / DESIGN_SCHEMA_ID).read_text(encoding="utf-8"))
+    assert design_schema() == published, "run: python tools/schemas.py"
+    jsonschema.Draft202012Validator.check_schema(published)
+    bad = tomllib.loads(BASE) | {"surprise": 1}
+    assert not jsonschema.Draft202012Validator(published).is_valid(bad)
 
 
 @pytest.mark.parametrize("folder", ["designs", "planning"])
@@ -165,6 +180,13 @@ def test_unequal_contact_and_too_many_strata_are_warned_of(tmp_path: Path) -> No
     said = " ".join(warning.message for warning in warnings(read_design(written(tmp_path, text))))
     assert "differ in contact time" in said
     assert "more strata than the size can fill" in said
+
+
+def test_a_response_rule_that_cannot_be_simulated_is_a_fault_of_its_line(tmp_path: Path) -> None:
+    text = BASE.replace('"simpson2008.response"', '"mataixcols2016.response"')
+    (fault,) = faults_of(tmp_path, text)
+    assert "needs what is not simulated: cgi_i" in fault.message
+    assert text.splitlines()[fault.line - 1].startswith("response_rules")
 
 
 def test_an_unknown_design_is_answered_with_the_nearest(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kerp.analysis.ancova import ancova_batch
 from kerp.base.errors import KerpError
 from kerp.base.seeds import Stream, generator
 from kerp.trial.assign import allocate, strata_of
@@ -55,6 +56,30 @@ def test_error_rates_under_permuted_labels_are_what_the_design_states(name: str)
     assert found.primary.null_harm.within(alpha), found.primary.null_harm
     for contrast in found.contrasts[1:]:
         assert contrast.null_benefit.value + contrast.null_harm.value <= 2 * alpha + 3 * contrast.null_benefit.mcse
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["timing-two-arm", "timing-two-arm-sequential", "timing-2x2", "repeated-infusions"])
+def test_error_rates_hold_with_the_designs_own_analysis_and_everything_that_goes_wrong(name: str) -> None:
+    design = load_design(name)
+    found = run(world(design, 0.5, Layers()), 2000)
+    alpha = alpha_one_sided(design, design.primary)
+    assert found.primary.null_benefit.within(alpha), found.primary.null_benefit
+    assert found.primary.null_harm.within(alpha), found.primary.null_harm
+    assert found.not_converged.value < 0.01
+
+
+def test_two_arm_ancova_agrees_with_the_analysis_room() -> None:
+    design = fast("timing-two-arm")
+    tables = simulate_block(Task(world(design, layers=Layers()), 3, 0, 40, (0.0,))).tables
+    visit = design.endpoint.visit_days.index(design.endpoint.day)
+    ours = estimate(design, tables)
+    theirs = ancova_batch(
+        tables.ratings[..., visit], (tables.arms == 0).astype(float), tables.baseline, tables.observed[..., visit]
+    )
+    assert ours.estimate[:, 0] == pytest.approx(theirs.estimate, abs=1e-9)
+    assert ours.se[:, 0] == pytest.approx(theirs.se, rel=1e-9)
+    assert ours.df[:, 0] == pytest.approx(theirs.df)
 
 
 @pytest.mark.parametrize(("name", "effect_sd"), [("timing-two-arm", 1.0), ("timing-2x2", 1.0), ("four-arm", 1.0)])

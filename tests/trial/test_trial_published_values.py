@@ -154,7 +154,13 @@ def test_constants_of_jennison_and_turnbull(row: dict[str, str]) -> None:
 # Jennison and Turnbull 2000, tables 2.1 and 2.3, two-sided 0.05 (recalled)
 @pytest.mark.parametrize(
     ("looks", "obrien_fleming", "pocock"),
-    [(1, 1.960, 1.960), (6, 2.053, 2.453), (8, 2.072, 2.512), (10, 2.087, 2.555), (20, 2.126, 2.672)],
+    [
+        (1, 1.960, 1.960),
+        (6, 2.053, 2.453),
+        (8, 2.072, 2.512),
+        (10, 2.087, 2.555),
+        pytest.param(20, 2.126, 2.672, marks=pytest.mark.slow),
+    ],
 )
 def test_constants_for_more_looks(looks: int, obrien_fleming: float, pocock: float) -> None:
     assert efficacy("obf", equal_information(looks), 0.025)[-1] == pytest.approx(obrien_fleming, abs=6e-4)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--model",
     "models",
     multiple=True,
-    help="World: normal, a mechanism (core, core:kappa_c=-), or opposite. Repeatable.",
+    help="World: normal, a mechanism (core, core:kappa_c=-), or opposite. Repeatable.  [default: normal, core]",
 )
 @click.option("--effect-sd", type=float, help="Effect in the normal world, residual SDs.  [default: as planned]")
 @click.option("--layers", default="all", show_default=True, help="all, none, or names: what goes wrong.")
@@ -140,6 +140,8 @@ def _show(result: Result, out: Path) -> None:
         title=f"{result.design.id}, {result.replicates:,} trials, seed {result.root}",
     )
     click.echo(f"assurance by closed form {data['assurance_closed_form']:.3f} (looks and dropout not counted)")
+    for note in data["warnings"]:
+        click.echo("warning: " + "; ".join([note["message"], *note["ways_out"]]))
     click.echo(f"written: {out / 'report.html'}, {out / 'result.json'}")
 
 

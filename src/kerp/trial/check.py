@@ -8,11 +8,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from kerp.base.elapsed import clock, ms_from_min
+from kerp.base.errors import KerpError
 from kerp.base.tomlfile import KeyPath
+from kerp.learning.scales import constant
 from kerp.trial.bounds import request_faults
 from kerp.trial.design import Arm, Design
+from kerp.trial.response import criterion
 
-RATING_WINDOW_DAYS = 7.0  # the scale asks about the past week (DESIGN decision 5, M1)
+
+def rating_window_days() -> float:
+    """The week a Y-BOCS asks about: no dose may lie in it (DESIGN decision 5, M1)."""
+    return constant("ybocs", "window")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +87,17 @@ def _endpoint(design: Design) -> Iterator[Contradiction]:
     if design.endpoint.analysis == "mmrm" and len(days) < 2:
         way = ('analysis = "ancova" is the same with one visit',)
         yield Contradiction(("endpoint", "analysis"), "repeated measures need two visits", ways_out=way)
+    for index, name in enumerate(design.endpoint.response_rules):
+        try:
+            criterion(name)
+        except KerpError as error:
+            fault = error.faults[0]
+            path: KeyPath = ("endpoint", "response_rules", index)
+            yield Contradiction(path, fault.message, fault.found, fault.allowed, fault.ways_out)
     last_dose = max((day for arm in design.arms for day in arm.dose_days), default=-math.inf)
-    if design.endpoint.day - last_dose < RATING_WINDOW_DAYS:
+    if design.endpoint.day - last_dose < rating_window_days():
         message = f"the Y-BOCS of the endpoint would rate a week that holds a dose (day {last_dose:g})"
-        way = (f"move the endpoint to day {last_dose + RATING_WINDOW_DAYS:g} or later",)
+        way = (f"move the endpoint to day {last_dose + rating_window_days():g} or later",)
         yield Contradiction(("endpoint", "day"), message, f"{design.endpoint.day:g}", ways_out=way)
 
 

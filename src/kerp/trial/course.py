@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerp.base.seeds import Stream, generator
+from kerp.learning.scales import constant
 from kerp.trial.assign import Ints
 from kerp.trial.design import Arm
 from kerp.trial.scenario import Scenario
@@ -16,8 +17,6 @@ from kerp.trial.sizing import design_residual_sd
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 ACTIVE = frozenset({"ketamine", "esketamine"})
-LOWEST, HIGHEST = 0.0, 40.0  # range of the Y-BOCS total
-SITES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Chance:
     believes: Floats
     leaves: Floats
     therapist: Floats  # (t, k)
-    site: Floats  # (t, SITES)
+    site: Floats  # (t, sites)
     therapist_of: Ints  # (t, n)
     site_of: Ints
 
@@ -50,6 +49,7 @@ def draw_chance(scenario: Scenario, root: int, block: int, trials: int, patients
     chance = generator(root, Stream.PROCESS, block)
     shape = (trials, patients)
     therapists = scenario.design.clustering.therapists if scenario.design.clustering else 1
+    sites = int(scenario.planning.sites.value)
     stopped, rescued, psychotic, believes, leaves = (chance.random(shape) for _ in range(5))
     return Chance(
         stopped,
@@ -58,9 +58,9 @@ def draw_chance(scenario: Scenario, root: int, block: int, trials: int, patients
         believes,
         leaves,
         chance.standard_normal((trials, therapists)),
-        chance.standard_normal((trials, SITES)),
+        chance.standard_normal((trials, sites)),
         chance.integers(0, therapists, shape),
-        chance.integers(0, SITES, shape),
+        chance.integers(0, sites, shape),
     )
 
 
@@ -96,7 +96,8 @@ def rated(scenario: Scenario, latent: Floats, chance: Chance, flags: Flags, arms
     if layers.sites:
         shift = shift + planning.site_sd.value * np.take_along_axis(chance.site, chance.site_of, axis=1)
     scores = latent + shift[..., None]
-    return np.clip(np.round(scores), LOWEST, HIGHEST) if layers.rounding else scores
+    highest = 2.0 * constant("ybocs", "subscale_max")
+    return np.clip(np.round(scores), 0.0, highest) if layers.rounding else scores
 
 
 def _therapist_effects(scenario: Scenario, chance: Chance, arms: Ints) -> Floats:

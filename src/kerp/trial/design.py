@@ -280,6 +280,8 @@ class Planning:
     dropout: Sourced
     therapist_icc: Sourced
     site_sd: Sourced
+    sites: Sourced
+    screening_noise: Sourced
     expectancy_effect: Sourced
     believes_active_given_active: Sourced
     believes_active_given_control: Sourced

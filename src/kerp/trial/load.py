@@ -17,6 +17,7 @@ from kerp.trial.design import LATER, Design, Planning
 
 FOLDER = "designs"
 PLANNING = "planning"
+DESIGN_SCHEMA_ID = "design.schema.json"  # under data/schemas; written by tools/schemas.py
 _DESIGN = TypeAdapter(Design)
 _PLANNING = TypeAdapter(Planning)
 
@@ -68,8 +69,14 @@ def read_design(path: Path | str) -> Design:
 
 
 def design_schema() -> dict[str, Any]:
-    """JSON Schema of a design file."""
-    return _DESIGN.json_schema()
+    """JSON Schema of a design file. A variant that `extends` a shipped design may leave out what it takes from it."""
+    schema = _DESIGN.json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "kerp trial design"
+    schema["properties"]["extends"] = {"type": "string", "enum": design_ids()}
+    required = schema.pop("required")
+    schema["anyOf"] = [{"required": required}, {"required": ["extends", "id"]}]
+    return schema
 
 
 def _extended(document: TomlDocument) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from kerp.trial.sizing import design_residual_sd
 
 Floats = NDArray[np.float64]
 DAYS_PER_WEEK = 7.0
-MEASUREMENT_SHARE = 0.5  # of the part of baseline variance that does not predict the outcome: screening noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +78,11 @@ def _entry(scenario: Scenario, chance: np.random.Generator, trials: int, patient
         return true
     planning = scenario.planning
     threshold = (planning.entry_threshold.value - planning.baseline_mean.value) / planning.baseline_sd.value
-    screened = true + MEASUREMENT_SHARE * chance.standard_normal(shape)
+    noise = planning.screening_noise.value
+    screened = true + noise * chance.standard_normal(shape)
     while (low := screened < threshold).any():
         true = np.where(low, chance.standard_normal(shape), true)
-        screened = np.where(low, true + MEASUREMENT_SHARE * chance.standard_normal(shape), screened)
+        screened = np.where(low, true + noise * chance.standard_normal(shape), screened)
     return true
 
 

@@ -12,6 +12,7 @@ from kerp.base.digest import digest, plain
 from kerp.base.errors import Fault, KerpError
 from kerp.trial.block import Task, tasks, trials_per_block
 from kerp.trial.cache import BlockCache
+from kerp.trial.check import warnings
 from kerp.trial.design import Design, Planning
 from kerp.trial.execute import Executor
 from kerp.trial.operating import Operating, assurance, curve, operating
@@ -26,6 +27,7 @@ from kerp.trial.work import Work
 Progress = Callable[[int, int], None]  # blocks done, blocks in all
 MOST_REPLICATES = 1_000_000
 CURVE_POINTS = 25
+CORE = "core"
 # the acute couplings of the core model, all in favour of exposure under the drug, and all against it
 OPPOSITE = {"opposite": ("core:kappa_a=+,kappa_c=+", "core:kappa_a=-,kappa_c=-")}
 
@@ -65,6 +67,7 @@ class Result:
             "seed": self.root,
             "replicates": self.replicates,
             "analysis": plain(design.endpoint),
+            "warnings": [plain(note) for note in warnings(design)],
             "first_screen": cost_lines(planning, costs(design, planning)),
             "residual_sd_points": sd,
             "assurance_closed_form": assurance(design, planning),
@@ -125,10 +128,10 @@ def normal_scenarios(design: Design, planning: Planning, effect_sd: float, layer
 def scenarios_for(
     design: Design, planning: Planning, models: Sequence[str], effect_sd: float | None, layers: Layers
 ) -> list[Scenario]:
-    """The worlds of a run: for `normal` (the default) the planned effect and the prior; one for each mechanism."""
+    """The worlds of a run: the planned effect and the prior for `normal`, one for each mechanism; both by default."""
     effect = effect_sd if effect_sd is not None else design.size.effect_sd
     found: list[Scenario] = []
-    for model in models or (NORMAL,):
+    for model in models or (NORMAL, CORE):
         if model == NORMAL:
             found += normal_scenarios(design, planning, 1.0 if effect is None else effect, layers)
         else:

@@ -14,7 +14,7 @@ from kerp.trial.world import world_of
 
 TRUTH_BLOCK = 1_000_000_000  # far beyond any block of a run, so that truth shares no chance with trials
 NORMAL_PEOPLE, NORMAL_CHUNKS = 10_000, 4
-VIRTUAL_PEOPLE, VIRTUAL_CHUNKS = 2_048, 4
+VIRTUAL_PEOPLE, VIRTUAL_CHUNKS = 2_048, 2
 
 
 @dataclass(frozen=True, slots=True)
