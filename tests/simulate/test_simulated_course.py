@@ -142,3 +142,14 @@ def test_a_person_file_changes_what_it_names(tmp_path: Path) -> None:
     path.write_text("paradoxical_suds = 45\nweight_kg = 64.5\n")
     traits = read_traits(path, drawn_traits(1, "iv_infusion"))
     assert (traits.paradoxical_suds, traits.weight_kg) == (45.0, 64.5)
+
+
+def test_a_scale_of_the_past_hour_is_valid_once_an_hour_has_passed_since_the_dose(course) -> None:
+    from kerp.session.deviations import deviations
+
+    asked = [r for r in read_tables([course])["scores"] if r["instrument"] == "yboccs" and r["subscale"] == "total"]
+    late = [row for row in asked if row["at_min"] is not None and row["at_min"] > 60]
+    assert late
+    assert all(row["valid_for_analysis"] for row in late)
+    kinds = [deviation.kind for deviation in deviations(course.protocol, course.state, course.end_ms)]
+    assert "reference_period" not in kinds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kerp.base.elapsed import MS_PER_DAY
 from kerp.protocol.model import Level, Protocol, Rule
 from kerp.session.advice import Action, Finding
 from kerp.session.calendar import study_days_between
@@ -53,5 +54,10 @@ def straddling(protocol: Protocol, state: State) -> Iterator[tuple[Observed[Scal
         earlier = [dose for dose in doses if dose.occurred_ms <= answered.at_ms]
         if answered.event.instrument in periods and earlier:
             days = study_days_between(earlier[-1], answered.entry)
-            if days < periods[answered.event.instrument]:
+            if _looks_back(periods[answered.event.instrument], days, answered.at_ms - earlier[-1].occurred_ms):
                 yield answered, earlier[-1], days
+
+
+def _looks_back(period_days: float, days: int, since_ms: int) -> bool:
+    """Whether a period reaches back to the dose: whole study days for long ones, the clock for those under a day."""
+    return days < period_days if period_days >= 1 else since_ms < period_days * MS_PER_DAY
