@@ -95,7 +95,9 @@ def test_delta_moves_the_estimate_by_delta_times_the_share_missing() -> None:
 
 def test_the_tipping_point_is_where_significance_is_lost() -> None:
     columns = trial(60, 3.5, 0.3)
-    found = tipping_point(columns, fitted(columns), "active", np.arange(0.0, 41.0, 8.0), seed=2, draws=20)
+    found = tipping_point(
+        columns, fitted(columns), "active", np.arange(0.0, 41.0, 8.0), lambda: np.random.default_rng(2), draws=20
+    )
     assert found.delta is not None
     before = [row for row in found.results if row.delta < found.delta]
     assert before

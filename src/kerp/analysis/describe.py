@@ -49,11 +49,11 @@ def flow(tables: Tables, plan: Plan, outcomes: Outcomes) -> list[Data]:
         ("has records", lambda who: who in facts),
         ("was given drug", lambda who: who in dosed),
         ("was given exposure", lambda who: who in exposed),
-        ("withdrew", lambda who: bool(facts.get(who, {}).get("withdrawn"))),
         ("has a valid baseline", lambda who: who in outcomes.baseline),
         ("has any valid outcome", lambda who: who in seen),
-        (f"has the outcome of day {plan.outcome.primary_day:g}", lambda who: who in at_end),
         ("in the primary analysis", lambda who: who in seen and who in outcomes.baseline),
+        (f"has the outcome of day {plan.outcome.primary_day:g}", lambda who: who in at_end),
+        ("withdrew at any time", lambda who: bool(facts.get(who, {}).get("withdrawn"))),
     ]
     arms = arms_of(tables, plan)
     return [

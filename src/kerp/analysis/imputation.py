@@ -8,6 +8,7 @@ pooled by Rubin's rules with Barnard and Rubin's degrees of freedom. Variances a
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -238,11 +239,18 @@ class TippingPoint:
 
 
 def tipping_point(
-    columns: Columns, result: MmrmResult, arm: str, deltas: Array, seed: int, draws: int = 50, alpha: float = 0.05
+    columns: Columns,
+    result: MmrmResult,
+    arm: str,
+    deltas: Sequence[float],
+    fresh: Callable[[], np.random.Generator],
+    draws: int = 50,
+    alpha: float = 0.05,
 ) -> TippingPoint:
-    """How much worse unobserved outcomes must be before significance is lost; the same chance for every delta."""
-    rows = tuple(
-        impute(columns, result, arm, Assumption.MAR, np.random.default_rng(seed), draws, float(d)) for d in deltas
-    )
+    """How much worse unobserved outcomes must be before significance is lost.
+
+    `fresh` gives the same generator anew for every delta, so that only delta differs between the rows.
+    """
+    rows = tuple(impute(columns, result, arm, Assumption.MAR, fresh(), draws, float(delta)) for delta in deltas)
     first = next((row.delta for row in rows if row.result.p > alpha), None)
     return TippingPoint(first, rows, alpha)

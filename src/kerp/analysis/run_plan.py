@@ -156,13 +156,15 @@ def _sensitivity(trial: Trial, fitted: MmrmResult | None) -> Data:
         fitted = again
     compared, seed = trial.plan.arms.compared, trial.plan.sensitivity.seed
 
+    def fresh() -> np.random.Generator:
+        return generator(seed, Stream.ANALYSIS, 1)
+
     def one(assumption: Assumption) -> Data:
-        rng = generator(seed, Stream.ANALYSIS, 1)
-        return _imputed(impute(trial.long, fitted, compared, assumption, rng, trial.plan.sensitivity.draws))
+        return _imputed(impute(trial.long, fitted, compared, assumption, fresh(), trial.plan.sensitivity.draws))
 
     def tipping() -> Data:
-        deltas = np.array(trial.plan.sensitivity.deltas)
-        found = tipping_point(trial.long, fitted, compared, deltas, seed, trial.plan.sensitivity.draws)
+        deltas, draws = trial.plan.sensitivity.deltas, trial.plan.sensitivity.draws
+        found = tipping_point(trial.long, fitted, compared, deltas, fresh, draws)
         return {"delta": found.delta, "rows": [_imputed(row) for row in found.results]}
 
     wanted = (Assumption.MAR, *trial.plan.sensitivity.assumptions)

@@ -98,9 +98,10 @@ def _estimates(data: Data, label: str) -> Iterator[Any]:
 
 
 def _all_estimates(named: list[tuple[str, Data]]) -> Table:
-    keys = ("estimate", "se", "df", "ci_low", "ci_high", "p")
+    keys = ("estimate", "se", "df", "ci_low", "ci_high")
     rows = [
-        (name, *(row.get(key) for key in keys), row.get("reason") or row.get("note") or "") for name, row in named
+        (name, *(row.get(k) for k in keys), p_value(row.get("p")), row.get("reason") or row.get("note") or "")
+        for name, row in named
     ]
     columns = ("analysis", "difference", "SE", "df", "95 % low", "95 % high", "p", "why not, or how to read")
     return Table("Difference at the primary day, compared minus reference", columns, rows, numeric=range(1, 7))
@@ -116,7 +117,7 @@ def _by_visit(primary: Data) -> Table:
             c["df"],
             c["ci_low"],
             c["ci_high"],
-            c["p"],
+            p_value(c["p"]),
         )
         for c in primary["contrasts"].values()
     ]
@@ -133,8 +134,8 @@ def _tipping(sensitivity: Data) -> Iterator[Any]:
             "Tipping point: " + str(tipping.get("reason") or sensitivity.get("reason", "not planned")), tone="note"
         )
         return
-    rows = [(r["delta"], r["estimate"], r["ci_low"], r["ci_high"], r["p"]) for r in tipping["rows"]]
-    if rows and rows[0][4] > 0.05:
+    rows = [(r["delta"], r["estimate"], r["ci_low"], r["ci_high"], p_value(r["p"])) for r in tipping["rows"]]
+    if tipping["rows"] and tipping["rows"][0]["p"] > 0.05:
         note = "The difference is not significant to begin with, so there is nothing to tip."
     elif tipping["delta"] is None:
         note = "No delta on this line takes significance away."
@@ -145,29 +146,37 @@ def _tipping(sensitivity: Data) -> Iterator[Any]:
 
 
 def _response(rows: list[Data]) -> Iterator[Any]:
-    shown = []
-    for row in rows:
-        arms = " v ".join(f"{a['responders']}/{a['known']}" for a in row["arms"])
-        unknown = sum(a["unknown"] for a in row["arms"])
-        if "difference" in row:
-            exact, bayes = row["exact"], row["bayesian"]
-            cells = (row["difference"], _span(exact), _span(bayes), row["fisher_p"], "; ".join(row["notes"]))
-        else:
-            cells = (None, "", "", None, row["reason"])
-        shown.append((row["label"], row["definition"], arms, unknown, *cells))
-    columns = (
-        "definition",
-        "what counts",
-        "responders",
-        "unknown",
-        "difference",
-        "exact 95 %",
-        "Bayesian 95 %",
-        "Fisher p",
-        "notes",
+    columns = ("definition", "responders", "unknown", "difference", "exact 95 %", "Bayesian 95 %", "Fisher p")
+    note = (
+        "Responders of those whose response is known; unknown is counted as neither. Exact: Agresti and Min 2001. "
+        "Bayesian: independent Jeffreys priors."
     )
-    note = "Unknown is counted as neither. Exact: Agresti and Min 2001. Bayesian: independent Jeffreys priors."
-    yield Table("Responders, compared v reference", columns, shown, numeric=(3, 4, 7), note=note)
+    shown = [_response_row(row) for row in rows]
+    yield Table("Responders, compared v reference", columns, shown, numeric=(2, 3, 6), note=note)
+    meant = [(row["label"], row["definition"], row["mark"]) for row in rows]
+    yield Table("What each definition counts (M14)", ("definition", "what counts", "mark"), meant)
+    said = {f"{row['label']}: {row['reason']}" for row in rows if "difference" not in row}
+    apart = [row["label"] for row in rows if any("perfect separation" in note for note in row.get("notes", ()))]
+    if apart:
+        said.add("No odds ratio can be estimated (an arm has only responders or none): " + "; ".join(apart))
+    if said:
+        yield Listing(sorted(said))
+
+
+def _response_row(row: Data) -> tuple[Any, ...]:
+    counts = " v ".join(f"{arm['responders']}/{arm['known']}" for arm in row["arms"])
+    unknown = sum(arm["unknown"] for arm in row["arms"])
+    if "difference" not in row:
+        return (row["label"], counts, unknown, None, "not estimable", "not estimable", None)
+    intervals = (_span(row["exact"]), _span(row["bayesian"]))
+    return (row["label"], counts, unknown, f"{row['difference']:.2f}", *intervals, p_value(row["fisher_p"]))
+
+
+def p_value(p: float | None) -> str:
+    """A p value as journals print it."""
+    if p is None:
+        return "–"
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
 def _span(interval: Data) -> str:
