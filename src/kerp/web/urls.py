@@ -16,4 +16,5 @@ urlpatterns = [
     path("health", pages.health, name="health"),
     path("account/", include("kerp.web.accounts.urls")),
     path("", include("kerp.web.office.urls")),
+    path("", include("kerp.web.bedside.urls")),
 ]

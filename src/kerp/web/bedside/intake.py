@@ -17,9 +17,10 @@ from django.utils import timezone
 from kerp.base.errors import Fault, KerpError
 from kerp.session.codec import decode_event
 from kerp.session.decide import Accepted, Record, Refused, Request, decide, reasons_against
-from kerp.session.events import Event
-from kerp.session.guards import Reason
+from kerp.session.events import Event, Signature
+from kerp.session.guards import GUARDS, Reason
 from kerp.session.limits import CLOCK_OFFSET_MS
+from kerp.session.state import SessionRecord
 from kerp.session.view import view_of
 from kerp.web.actions import record
 from kerp.web.actions.participants import note_treating
@@ -101,6 +102,7 @@ def take(log: Log, session: str, person: Person, batch: BatchIn) -> list[Outcome
 def _take(log: Log, session: str, person: Person, batch: BatchIn, one: EntryIn) -> Outcome:
     try:
         submitted = _submitted(session, person, batch, one)
+        warnings = _warnings(log, submitted, person)
         appended = record.append(log_id=log.id, actor=person.username, submitted=submitted)
     except SameIdOtherContentError as error:
         return Outcome(one.id, "conflict", faults=error.faults)
@@ -108,12 +110,15 @@ def _take(log: Log, session: str, person: Person, batch: BatchIn, one: EntryIn) 
         return Outcome(one.id, "refused", faults=error.faults)
     except OperationalError:
         return Outcome(one.id, "later", faults=(Fault("the store is busy; keep the entry and send it again"),))
-    warnings = _warnings(log, submitted, person, appended.entry) if appended.created else ()
-    return Outcome(one.id, "stored" if appended.created else "known", appended.entry.seq, warnings=warnings)
+    if not appended.created:
+        return Outcome(one.id, "known", appended.entry.seq)
+    return Outcome(one.id, "stored", appended.entry.seq, warnings=warnings)
 
 
 def _submitted(session: str, person: Person, batch: BatchIn, one: EntryIn) -> Submitted:
     event = decode_event(one.event)
+    if isinstance(event, Signature):
+        raise KerpError(Fault("a signature is asked for, with a fresh proof of who signs", field="event.type"))
     wanted = check_may_record(person, event)
     return Submitted(
         id=uuid_of(one.id),
@@ -127,18 +132,16 @@ def _submitted(session: str, person: Person, batch: BatchIn, one: EntryIn) -> Su
     )
 
 
-def _warnings(log: Log, submitted: Submitted, person: Person, entry: Entry) -> tuple[Reason, ...]:
-    """What a recorded fact departs from, as the record stood before it."""
-    state, protocol = state_of(log), protocol_of(log)
-    held = state.session(submitted.session)
-    if held is None or not isinstance(submitted.event, Event):
+def _warnings(log: Log, submitted: Submitted, person: Person) -> tuple[Reason, ...]:
+    """What a transition that simply happened departs from, as the record stands before it."""
+    if type(submitted.event) not in GUARDS:
         return ()
-    command = Record(
-        event=submitted.event, at_ms=entry.occurred_ms, actor=person.username, session=submitted.session
-    )
-    view = view_of(protocol, state, held, entry.occurred_ms)
-    own = {"started", "already_open", "same_number", "nothing_to_stop", "not_running", "no_such_block", "block_open"}
-    return tuple(reason for reason in reasons_against(view, command) if reason.id not in own)
+    state, protocol = state_of(log), protocol_of(log)
+    held = state.session(submitted.session) or SessionRecord(submitted.session)
+    now_ms = record.elapsed_ms(log, timezone.now())
+    at_ms = now_ms if submitted.occurred_ms is None else submitted.occurred_ms
+    command = Record(event=submitted.event, at_ms=at_ms, actor=person.username, session=submitted.session)
+    return reasons_against(view_of(protocol, state, held, at_ms), command)
 
 
 def _remember_who_treats(log: Log, person: Person, role: str, outcomes: Iterable[Outcome]) -> None:

@@ -19,7 +19,7 @@ _lock = threading.Lock()
 _waiting: dict[UUID, list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
 
 
-def _grown(sender: Any, instance: Entry, created: bool, using: str, **_: Any) -> None:  # noqa: ARG001, FBT001  Django's signature
+def _grown(sender: Any, instance: Entry, created: bool, using: str, **_: Any) -> None:  # noqa: ARG001  Django's signature
     if created:
         transaction.on_commit(lambda: tell(instance.log_id), using=using)
 

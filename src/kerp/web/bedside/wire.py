@@ -71,10 +71,11 @@ def _fault(error: Any) -> Fault:
 
 def uuid_of(text: str) -> UUID:
     """A UUID in its canonical spelling."""
+    wrong = KerpError(Fault("an entry needs a UUID", field="id", found=text[:80], allowed="8-4-4-4-12 hex digits"))
     try:
         found = UUID(text)
     except ValueError:
-        found = None  # type: ignore[assignment]  # answered below, with the same words as another spelling
-    if found is None or str(found) != text.lower():
-        raise KerpError(Fault("an entry needs a UUID", field="id", found=text[:80], allowed="8-4-4-4-12 hex digits"))
+        raise wrong from None
+    if str(found) != text.lower():
+        raise wrong
     return found

@@ -1,0 +1,238 @@
+"""What the bedside page shows of a moment, as plain data: `kerp.session.status` and the rows of its figure.
+
+Nothing is concluded here. Phase, due items, gate, advice and blockers are the engine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from kerp.base.digest import plain
+from kerp.protocol.model import Prompt
+from kerp.session.asked import answers_to
+from kerp.session.events import (
+    DoseComputed,
+    ExposureStarted,
+    ExposureStopped,
+    FeltEffectRated,
+    Observed,
+    PatientStop,
+    RitualSeen,
+    SedationRated,
+    Signature,
+    StimulusShown,
+    SudsRated,
+    UrgeRated,
+    VitalsTaken,
+)
+from kerp.session.exposure_track import Block
+from kerp.session.gate import missing
+from kerp.session.prompts import next_due_ms
+from kerp.session.proposals import next_taper_step
+from kerp.session.state import State
+from kerp.session.status import Status, status
+from kerp.session.verification import verifiers
+from kerp.session.view import View
+from kerp.web.bedside.forecast import may_see
+from kerp.web.course import protocol_of, state_of
+from kerp.web.models import Log, Person
+
+
+def picture(log: Log, session: str, person: Person, now_ms: int) -> dict[str, Any]:
+    """Everything of one session at `now_ms`."""
+    protocol, state = protocol_of(log), state_of(log)
+    now = status(protocol, state, now_ms, session)
+    shown = {"now_ms": now_ms, "speed": log.clock_speed, "head": log.head_seq} | _status(now)
+    if now.view is not None:
+        shown |= _session(now.view, now, state)
+    return shown | {"forecast": may_see(log, person)}
+
+
+def _status(now: Status) -> dict[str, Any]:
+    data = now.as_dict()
+    return {key: data[key] for key in ("session", "advice", "discharge_blockers", "falls", "deviations", "flags")}
+
+
+def _session(view: View, now: Status, state: State) -> dict[str, Any]:
+    return {
+        "phase": _phase(view),
+        "due": _due(view, now),
+        "gate": gate(view),
+        "drug": _drug(view),
+        "exposure": _exposure(view),
+        "series": series(view),
+        "stopped_by_participant_ms": view.ended_by_patient_ms,
+        "discharged": view.discharged,
+        "signature": _signature(view, state),
+    }
+
+
+def _phase(view: View) -> dict[str, Any] | None:
+    phase = view.phase
+    if phase is None or view.plan is None:
+        return None
+    order = [one.id for one in view.plan.phases]
+    known = [
+        {"id": one.id, "title": one.title, "since_ms": view.facts.get(one.enters_on)} for one in view.plan.phases
+    ]
+    return {
+        "id": phase.id,
+        "title": phase.title,
+        "text": phase.text,
+        "claims": list(phase.claims),
+        "number": order.index(phase.id) + 1,
+        "since_ms": view.facts.get(phase.enters_on),
+        "all": known,
+    }
+
+
+def _due(view: View, now: Status) -> list[dict[str, Any]]:
+    """What can be answered now, what was missed last, and what comes next: one line for each prompt."""
+    latest = {slot.prompt.id: slot for slot in now.slots}
+    prompts = view.plan.prompts if view.plan else ()
+    rows = [_prompt(view, prompt, latest.get(prompt.id)) for prompt in prompts]
+    return sorted((row for row in rows if row), key=lambda row: (row["order"], row["due_ms"]))
+
+
+_ORDER = {"overdue": 0, "due": 1, "next": 2, "missed": 3}
+
+
+def _prompt(view: View, prompt: Prompt, slot: Any) -> dict[str, Any] | None:
+    upcoming = next_due_ms(view, prompt)
+    state, due_ms = "next", upcoming
+    if slot is not None and (slot.open or (str(slot.state) == "missed" and upcoming is None)):
+        state, due_ms = str(slot.state), slot.due_ms
+    if due_ms is None:
+        return None
+    return {
+        "prompt": prompt.id,
+        "instrument": prompt.instrument,
+        "title": prompt.title,
+        "asked_by": prompt.asked_by,
+        "required": prompt.required,
+        "state": state,
+        "order": _ORDER.get(state, 2),
+        "due_ms": due_ms,
+        "late_ms": due_ms + round(prompt.late_after_min * 60_000),
+        "missed_ms": due_ms + round(prompt.missed_after_min * 60_000),
+    }
+
+
+def gate(view: View) -> list[dict[str, Any]]:
+    """Every precondition, met or not and why not; what the blood pressure says stands among them."""
+    absent = {item.id: item for item in missing(view)}
+    known = [
+        {
+            "id": item.id,
+            "title": item.title,
+            "kind": item.kind,
+            "role": item.role,
+            "met": item.id not in absent,
+            "why": absent[item.id].why if item.id in absent else "",
+        }
+        for item in view.protocol.preconditions
+    ]
+    listed = {row["id"] for row in known}
+    more = [
+        {"id": m.id, "title": m.title, "kind": "vitals", "role": m.role, "met": False, "why": m.why}
+        for m in absent.values()
+        if m.id not in listed
+    ]
+    return [*known, *more]
+
+
+def _drug(view: View) -> dict[str, Any]:
+    track, rule = view.drug, view.protocol.dose
+    computed = view.record.last(DoseComputed)
+    return {
+        "dosing": view.dosing,
+        "status": str(track.status),
+        "route": rule.route if rule else "",
+        "t0_ms": track.t0_ms,
+        "t0_entry": track.t0_entry,
+        "ended_ms": track.ended_ms,
+        "segments": plain(track.segments),
+        "devices": plain(track.devices),
+        "planned_devices": track.planned_devices,
+        "withheld": list(track.withheld),
+        "device_gap_min": rule.device_gap_min.value if rule and rule.device_gap_min else None,
+        "nasal": bool(rule and (rule.device_mg is not None or rule.devices_default)),
+        "volume_given_ml": track.volume_given_ml,
+        "computed": plain(computed.event) | {"by": computed.actor} if computed else None,
+        "verified_by": list(verifiers(view.record)),
+        "expected_peak_min": [rule.expected_peak_from_min.value, rule.expected_peak_to_min.value] if rule else None,
+    }
+
+
+def _exposure(view: View) -> dict[str, Any]:
+    step = next_taper_step(view)
+    return {
+        "blocks": [_block(view, block) for block in view.exposure.blocks],
+        "stopped_ms": view.exposure.stopped_ms,
+        "next_taper": {"id": step.id, "title": step.title, "intensity": step.intensity} if step else None,
+    }
+
+
+def _block(view: View, block: Block) -> dict[str, Any]:
+    started = next((one for one in view.record.of(ExposureStarted) if one.id == block.entry), None)
+    return {
+        "name": block.name,
+        "item": block.item,
+        "modality": str(block.modality),
+        "stimulus": started.event.stimulus if started else "",
+        "started_ms": block.started_ms,
+        "ended_ms": block.ended_ms,
+        "ending_rule": str(block.ending_rule) if block.ending_rule else "",
+        "held": block.held,
+        "intensity": block.now.intensity,
+        "demand": str(block.now.demand),
+        "steps": [{"at_ms": s.at_ms, "intensity": s.intensity, "taper": s.taper} for s in block.steps],
+    }
+
+
+def series(view: View) -> dict[str, Any]:
+    """Rows of the figure: [ms, value, id of the entry]."""
+    record = view.record
+    vitals = record.of(VitalsTaken)
+    return {
+        "suds": _rows(record.of(SudsRated)),
+        "urge": _rows(record.of(UrgeRated)),
+        "felt": _rows(record.of(FeltEffectRated)),
+        "moaas": [[one.at_ms, one.event.moaas, one.id] for one in record.of(SedationRated)],
+        "systolic": _vital(vitals, "systolic_mmhg"),
+        "diastolic": _vital(vitals, "diastolic_mmhg"),
+        "heart_rate": _vital(vitals, "heart_rate_per_min"),
+        "spo2": _vital(vitals, "spo2_pct"),
+        "rituals": [[one.at_ms, str(one.event.kind), one.id] for one in record.of(RitualSeen)],
+        "stops": [
+            [one.at_ms, kind.type, one.id] for kind in (PatientStop, ExposureStopped) for one in record.of(kind)
+        ],
+        "shown": [[one.at_ms, one.event.shown, one.event.contact_lost] for one in record.of(StimulusShown)],
+        "answered": {name: len(answers_to(record, name)) for name in _instruments(view)},
+    }
+
+
+def _instruments(view: View) -> set[str]:
+    return {prompt.instrument for prompt in view.plan.prompts} if view.plan else set()
+
+
+def _rows(items: Iterable[Observed[Any]]) -> list[list[Any]]:
+    return [[one.at_ms, one.event.value, one.id] for one in items]
+
+
+def _vital(items: Iterable[Observed[Any]], field: str) -> list[list[Any]]:
+    found = ((one, getattr(one.event, field)) for one in items)
+    return [[one.at_ms, value, one.id] for one, value in found if value is not None]
+
+
+def _signature(view: View, state: State) -> dict[str, Any] | None:
+    """The newest signature, and how many entries of this session came after what it covers."""
+    last = view.record.last(Signature)
+    if last is None:
+        return None
+    later = sum(
+        entry.seq > last.event.through_seq and entry.session == view.record.id and entry.event.type != Signature.type
+        for entry in state.entries
+    )
+    return {"name": last.event.name, "meaning": last.event.meaning, "at_ms": last.at_ms, "unsigned": later}

@@ -1,0 +1,21 @@
+"""Addresses of the bedside. Opaque ids only; `session` is a name like `dosing-1`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from kerp.web.bedside import api
+
+_API = "api/sessions/<uuid:log_id>/<slug:session>/"
+
+urlpatterns = [
+    path("api/time", api.clock, name="api_time"),
+    path("api/schema", api.description, name="api_schema"),
+    path(_API + "entries", api.entries, name="api_entries"),
+    path(_API + "requests", api.requests, name="api_requests"),
+    path(_API + "status", api.status, name="api_status"),
+    path(_API + "plan", api.plan, name="api_plan"),
+    path(_API + "dose", api.dose, name="api_dose"),
+    path(_API + "forecast", api.session_forecast, name="api_forecast"),
+    path(_API + "stream", api.stream, name="api_stream"),
+]
