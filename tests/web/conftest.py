@@ -11,9 +11,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -178,3 +179,67 @@ def blinded(team) -> Team:
     store.perform("kerp-b", register)
     store.perform("kerp-b", Release(subject="B1-001", by="pharmacist", at_ms=2))
     return Team(team.people, team.site, trial, registered)
+
+
+class Served:
+    """A running `kerp serve`."""
+
+    def __init__(self, data_dir: Path, port: int, process: subprocess.Popen[str], *, https: bool) -> None:
+        self.data_dir, self.port, self.process, self.https = data_dir, port, process, https
+        self.url = f"{'https' if https else 'http'}://localhost:{port}"
+
+    def get(self, path: str) -> Any:
+        import json
+        from urllib.request import urlopen
+
+        with urlopen(self.url + path, timeout=10) as answer:
+            return json.load(answer)
+
+    def wait(self) -> None:
+        """Until the port answers; what the server said otherwise."""
+        import socket
+        import time
+
+        for _ in range(300):
+            if self.process.poll() is not None:
+                raise AssertionError(self.process.stderr.read() if self.process.stderr else "")
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.1)
+        raise AssertionError("the server did not answer within 30 s")
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(timeout=30)
+
+    def said(self, text: str) -> bool:
+        return text in (self.data_dir / "log" / "kerp.jsonl").read_text()
+
+
+@pytest.fixture
+def serving() -> Iterator[Callable[..., Served]]:
+    """`serving(data_dir, "--demo")`: a real `kerp serve` in a process of its own, on a free port."""
+    import socket
+
+    running: list[Served] = []
+
+    def start(data_dir: Path, *options: str, **more: str) -> Served:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("KERP_", "DJANGO_"))}
+        command = [sys.executable, "-c", "from kerp.cli.main import main; main()", "serve", "--port", str(port)]
+        process = subprocess.Popen(
+            [*command, "--data-dir", str(data_dir), *options], env=kept | more, stderr=subprocess.PIPE, text=True
+        )
+        running.append(Served(data_dir, port, process, https="--tls-cert" in options))
+        running[-1].wait()
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.process.kill()
+        server.process.wait()
+        if server.process.stderr:
+            server.process.stderr.close()

@@ -41,8 +41,9 @@ def require_web() -> None:
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate (PEM).")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its private key (PEM).")
 @click.option("--behind-proxy", is_flag=True, help="A proxy on this machine speaks TLS for us.")
+@click.option("--demo", is_flag=True, help="A demonstration study with known passwords; never beside real data.")
 def serve(
-    host: str, port: int, data_dir: Path, tls_cert: Path | None, tls_key: Path | None, behind_proxy: bool
+    host: str, port: int, data_dir: Path, tls_cert: Path | None, tls_key: Path | None, behind_proxy: bool, demo: bool
 ) -> None:
     r"""Serve the study office and the bedside page.
 
@@ -51,6 +52,7 @@ def serve(
 
     \b
     Example: kerp serve --data-dir /srv/kerp
+    Example: kerp serve --demo --data-dir /tmp/kerp-demo
     Example: kerp serve --host 0.0.0.0 --port 443 --data-dir /srv/kerp --tls-cert c.pem --tls-key k.pem
     """
     require_web()
@@ -58,7 +60,13 @@ def serve(
 
     server.serve(
         server.Serving(
-            host=host, port=port, data_dir=data_dir, tls_cert=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy
+            host=host,
+            port=port,
+            data_dir=data_dir,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            behind_proxy=behind_proxy,
+            demo=demo,
         )
     )
 

@@ -24,6 +24,7 @@ class Serving:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     behind_proxy: bool = False
+    demo: bool = False
 
     @property
     def https(self) -> bool:
@@ -61,6 +62,9 @@ def check(serving: Serving) -> None:
                 ways_out=("--tls-cert FILE --tls-key FILE", "--behind-proxy, with a proxy that speaks TLS"),
             )
         )
+    if serving.demo and not is_loopback(serving.host):
+        message = "a demonstration has known passwords: only this machine may reach it"
+        faults.append(Fault(message, field="--host", found=serving.host, allowed="127.0.0.1, ::1, localhost"))
     if faults:
         raise KerpError(*faults)
 
@@ -70,6 +74,8 @@ def environment(serving: Serving, current: MutableMapping[str, str]) -> None:
     current["DJANGO_SETTINGS_MODULE"] = "kerp.web.settings"
     current["KERP_DATA_DIR"] = str(serving.data_dir.absolute())
     current["KERP_HTTPS"] = "1" if serving.https else "0"
+    if serving.demo:
+        current["KERP_DEMO"] = "1"
     current["KERP_BEHIND_PROXY"] = "1" if serving.behind_proxy else "0"
     if not current.get("KERP_HOSTS"):
         named = "" if is_loopback(serving.host) or serving.host in {"0.0.0.0", "::"} else f",{serving.host}"  # noqa: S104
@@ -85,6 +91,23 @@ def prepare_installation(serving: Serving) -> None:
 
     set_up(layout.logs)
     start(migrate=True, collect=True)
+    from kerp.web.vault import store
+
+    store.verify_all()
+    if serving.demo:
+        _seed_once()
+
+
+def _seed_once() -> None:
+    """The demonstration's study, unless it is there already."""
+    from kerp.web import demo
+    from kerp.web.models import Person, Study
+
+    if not Person.objects.exists():
+        demo.seed()
+    elif not Study.objects.filter(code="demo").exists():
+        ways = ("choose an empty --data-dir",)
+        raise KerpError(Fault("this installation holds real work and cannot be a demonstration", ways_out=ways))
 
 
 def serve(serving: Serving) -> None:

@@ -128,8 +128,9 @@ def _completeness(courses: list[dict[str, Any]]) -> tuple[figures.Bar, ...]:
         for visit in _held(course):
             for item in asked.assessments(course["protocol"], course["state"], visit, show_scores=False):
                 if item.assessment.required:
-                    wanted[item.name] += 1
-                    given[item.name] += item.answered is not None
+                    name = answers.instrument(item.assessment.instrument).short_name
+                    wanted[name] += 1
+                    given[name] += item.answered is not None
     rows = [(name, given[name], count, "" if given[name] == count else "warn") for name, count in wanted.items()]
     return figures.bars(rows)
 

@@ -24,6 +24,7 @@ from kerp.web.office.desk import EntryForm, log_of, submit
 from kerp.web.office.faults import add_faults
 from kerp.web.sent import sent
 
+ROLE = "blind_rater"  # what protocols call this role
 GUESSES = (("active", "The active treatment"), ("comparison", "The comparison"), ("unknown", "I cannot say"))
 
 
@@ -105,9 +106,7 @@ def rate(request: HttpRequest, public_id: UUID, visit_id: str, instrument: str) 
     if request.method == "POST" and form.is_valid():
         entry_id = form.cleaned_data["entry_id"]
         try:
-            submit(
-                log=log, person=person, role="rater", entry_id=entry_id, events=[form.event(rated_by="blind_rater")]
-            )
+            submit(log=log, person=person, role=ROLE, entry_id=entry_id, events=[form.event(rated_by="blind_rater")])
             messages.success(request, f"{scale.name} recorded.")
             return HttpResponseRedirect(reverse("rating"))
         except KerpError as error:
@@ -127,7 +126,7 @@ def guess(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         event = ArmGuess(by=Guesser.RATER, guess=data["guess"], certainty=data["certainty"])
-        submit(log=log_of(participant), person=person, role="rater", entry_id=data["entry_id"], events=[event])
+        submit(log=log_of(participant), person=person, role=ROLE, entry_id=data["entry_id"], events=[event])
         messages.success(request, "Your guess is recorded.")
         return HttpResponseRedirect(reverse("rating"))
     return render(request, "kerp/rating/guess.html", {"participant": participant, "form": form})
