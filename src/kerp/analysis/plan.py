@@ -9,6 +9,7 @@ from kerp.analysis.covariance import Structure
 from kerp.analysis.degrees import Method
 from kerp.analysis.estimand import Estimand, IntercurrentEvent
 from kerp.analysis.imputation import Assumption
+from kerp.evidence.sourced import Mark
 
 _CLOSED = {"extra": "forbid"}
 
@@ -63,7 +64,10 @@ class EstimandPlan:
     __pydantic_config__: ClassVar = _CLOSED
     summary: str
     events: tuple[IntercurrentEvent, ...]
-    failure_value: float | None = None
+    failure_points: float | None = None
+    source: str = ""
+    mark: Mark = Mark.ASSUMED
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +95,10 @@ class BlindingPlan:
 
     __pydantic_config__: ClassVar = _CLOSED
     unsure: tuple[str, ...]
-    effects_of_belief: tuple[float, ...]
-    effects_note: str
+    belief_points: tuple[float, ...]
+    source: str
+    mark: Mark
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,5 +141,5 @@ class Plan:
             day=self.outcome.primary_day,
             summary=self.estimand.summary,
             events=self.estimand.events,
-            failure_value=self.estimand.failure_value,
+            failure_value=self.estimand.failure_points,
         )

@@ -81,8 +81,8 @@ def _contradictions(plan: Plan) -> Iterator[tuple[tuple[str | int, ...], str, st
 
 def _content(plan: Plan) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
     composite = any(event.strategy is Strategy.COMPOSITE for event in plan.estimand.events)
-    if composite and plan.estimand.failure_value is None:
-        yield ("estimand", "failure_value"), "a composite strategy needs the value that a failure is given", "", ""
+    if composite and plan.estimand.failure_points is None:
+        yield ("estimand", "failure_points"), "a composite strategy needs the value that a failure is given", "", ""
     if plan.sensitivity.draws < 2:
         yield (
             ("sensitivity", "draws"),

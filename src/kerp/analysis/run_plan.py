@@ -234,6 +234,6 @@ def _belief(trial: Trial, guesses: list[Guess], primary: Mapping[str, Any]) -> D
         if not asked or estimate is None:
             return {"reason": "beliefs of both arms and a primary estimate are needed"}
         shares.append(sum(guess.guessed == plan.arms.compared for guess in asked) / len(asked))
-    rows = [plain(belief_bias(-size, shares[0], shares[1], estimate)) for size in plan.blinding.effects_of_belief]
+    rows = [plain(belief_bias(-size, shares[0], shares[1], estimate)) for size in plan.blinding.belief_points]
     explains = tipping_belief(float(estimate or 0.0), shares[0], shares[1])
-    return {"shares": shares, "rows": rows, "would_explain_all": explains, "note": plan.blinding.effects_note}
+    return {"shares": shares, "rows": rows, "would_explain_all": explains, "note": plan.blinding.note}

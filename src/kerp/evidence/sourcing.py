@@ -49,6 +49,20 @@ STRUCTURAL_IN: Mapping[str, frozenset[str]] = {
             "washout_days",
         }
     ),
+    # what an analysis plan chooses: windows of visits, primary day, line of deltas, number of imputations, seed
+    "plans": frozenset(
+        {
+            "baseline_from_day",
+            "baseline_to_day",
+            "primary_day",
+            "day",
+            "from_day",
+            "to_day",
+            "deltas",
+            "draws",
+            "seed",
+        }
+    ),
     # the shape of a scale: range and grain of an item, codes, which question a "no" rules out, worked examples
     "instruments": frozenset({"min", "max", "step", "code", "skip_if", "answers", "subscale_values", "total"}),
 }
