@@ -13,51 +13,38 @@ import numpy as np
 
 from kerp.base.elapsed import MS_PER_MIN, ms_from_min
 from kerp.drug.events import Doses, NasalDevice, RateSegment
-from kerp.protocol.model import Fact, Level, SessionPlan
-from kerp.session.advice import Action, Advice
+from kerp.protocol.model import Fact, SessionPlan
 from kerp.session.advise import advise
 from kerp.session.drug_track import DrugStatus
 from kerp.session.events import (
     AdministrationEnded,
     AdverseEvent,
-    AdviceAcknowledged,
-    AnxietyStepTaken,
     Coached,
     Debrief,
-    Demand,
     DeviceGiven,
     Discharged,
     DischargeObserved,
-    DrugHeld,
     DrugResumed,
-    DrugStopped,
     EndingRule,
     EscortCheck,
     ExposureEnded,
-    ExposureHeld,
-    ExposureResumed,
     ExposureStarted,
-    ExposureStepped,
     ExposureStopped,
     HierarchyItem,
-    MedicationGiven,
-    MedicationKind,
     Modality,
     PatientStop,
     RatingMissed,
     Relation,
     RitualSeen,
     Signature,
-    TaperStepped,
-    VitalsTaken,
 )
 from kerp.session.falls import suds_in
 from kerp.session.prompts import slots_of
-from kerp.session.proposals import next_taper_step
 from kerp.session.view import View, view_of
 from kerp.simulate.desk import Desk
 from kerp.simulate.person import Person, Situation
 from kerp.simulate.rater import Rater
+from kerp.simulate.reactions import act
 
 LONGEST_MIN = 420
 
@@ -138,7 +125,7 @@ class Sitting:
         self._exposure(self.view())
         for advice in advise(self.desk.protocol, self.desk.state, self.desk.now_ms):
             if advice.session == self.session:
-                self._act(advice)
+                act(self, advice)
         self._leave(self.view())
 
     def ask_now(self) -> None:
@@ -155,6 +142,10 @@ class Sitting:
         """Whether the participant has left, or the day is over."""
         view = self.view()
         return view.discharged or (view.minute or 0) > LONGEST_MIN
+
+    def live_on(self) -> None:
+        """The person lives on to this moment."""
+        self._live(self.view())
 
     def _live(self, view: View) -> None:
         block = view.exposure.open_blocks[-1] if view.exposure.open_blocks else None
@@ -226,10 +217,10 @@ class Sitting:
         rate = view.drug.segments[-1].ml_per_h if running and view.drug.segments else None
         if not rate or self.infusion is None:
             return self.desk.now_ms + 10 * MS_PER_MIN
-        left_ml = self.infusion.volume_ml - self._given_ml(view)
+        left_ml = self.infusion.volume_ml - self.given_ml(view)
         return self.desk.now_ms + math.ceil(left_ml / rate * 60 * MS_PER_MIN)
 
-    def _given_ml(self, view: View) -> float:
+    def given_ml(self, view: View) -> float:
         return sum(
             (s.ml_per_h or 0.0)
             * ((s.to_ms if s.to_ms is not None else self.desk.now_ms) - s.from_ms)
@@ -243,13 +234,13 @@ class Sitting:
         if self.infusion.devices:
             self._next_device(view)
             return
-        given_ml = self._given_ml(view)
+        given_ml = self.given_ml(view)
         if view.drug.status is DrugStatus.RUNNING and given_ml >= self.infusion.volume_ml - 1e-6:
-            self.desk.request(self._ended(min(given_ml, self.infusion.volume_ml)), "nurse", self.session)
+            self.desk.request(self.ended(min(given_ml, self.infusion.volume_ml)), "nurse", self.session)
         elif view.drug.status is DrugStatus.HELD:
             self.desk.request(DrugResumed(reason="readings below the limit again"), "nurse", self.session)
 
-    def _ended(self, given_ml: float) -> AdministrationEnded:
+    def ended(self, given_ml: float) -> AdministrationEnded:
         assert self.infusion is not None
         secret = self.desk.protocol.blinded
         given_mg = None if secret else round(given_ml * self.infusion.mg_per_ml, 3)
@@ -280,10 +271,10 @@ class Sitting:
                 rule = EndingRule.HABITUATION if fell else EndingRule.FIXED_TIME
                 self.desk.request(ExposureEnded(block=block.name, ending_rule=rule), "therapist", self.session)
         if self._nothing_felt(view):
-            self._stop_exposure(view, EndingRule.CLINICIAN)
+            self.stop_exposure(view, EndingRule.CLINICIAN)
         duration = plan.duration_min
         if duration is not None and view.minute is not None and view.minute >= duration.value:
-            self._stop_exposure(view, EndingRule.FIXED_TIME)
+            self.stop_exposure(view, EndingRule.FIXED_TIME)
 
     def _nothing_felt(self, view: View) -> bool:
         """No onset in time, and two blocks more: this team's therapist then ends exposure."""
@@ -292,7 +283,7 @@ class Sitting:
             return False
         return (view.minute or 0) >= rule.no_onset_by_min.value + 2 * plan.block_min.value
 
-    def _start_block(self) -> None:
+    def start_block(self) -> None:
         item = self.items[0 if self.blocks < 2 else min(1, len(self.items) - 1)]
         name = f"b{self.blocks + 1}"
         stimulus = item.props[0] if item.props else ""
@@ -303,112 +294,14 @@ class Sitting:
         if not self.desk.request(started, "therapist", self.session):
             self.blocks += 1
 
-    def _stop_exposure(self, view: View, rule: EndingRule) -> None:
+    def stop_exposure(self, view: View, rule: EndingRule) -> None:
         if view.exposure.stopped_ms is None and view.exposure.blocks:
             self.desk.request(ExposureStopped(ending_rule=rule), "therapist", self.session)
-
-    # --- advice ---
-
-    def _act(self, advice: Advice) -> None:
-        """Acknowledge what is loud, and do what is proposed. Each advice is acknowledged once."""
-        if advice.level in {Level.WARN, Level.HOLD, Level.STOP} and advice.key not in self.acted:
-            self.acted.add(advice.key)
-            if not advice.rule_id.startswith("prompt."):
-                who = advice.who_decides if advice.who_decides in _PEOPLE else "nurse"
-                note = AdviceAcknowledged(advice=advice.key, rule=advice.rule_id)
-                self.desk.record(note, who, self.session)
-                self._first_answer(advice)
-        view = self.view()
-        match advice.proposes:
-            case Action.OPEN_EXPOSURE | Action.CONTINUE_EXPOSURE if not view.exposure.open_blocks and self.items:
-                self._start_block()
-            case Action.TAPER:
-                self._taper(view)
-            case Action.STOP_EXPOSURE:
-                patient = bool(view.ended_by_patient)
-                calm = EndingRule.PATIENT_STOP if patient else EndingRule.PROTOCOL_TAPER
-                self._stop_exposure(view, EndingRule.SAFETY if advice.level is Level.STOP and not patient else calm)
-            case Action.STOP_DRUG if self._confirmed(advice):
-                self._stop_drug(view, advice)
-            case Action.HOLD_EXPOSURE:
-                for block in view.exposure.open_blocks:
-                    if not block.held:
-                        self.desk.request(
-                            ExposureHeld(block=block.name, reason=advice.title), "therapist", self.session
-                        )
-            case _:
-                self._resume(view)
-
-    def _first_answer(self, advice: Advice) -> None:
-        """What the team does once when a rule fires: repeat a reading, hold the pump, take the next step."""
-        view = self.view()
-        if advice.rule_id == "bp_stop":
-            if view.drug.status is DrugStatus.RUNNING and not self.infusion_by_device:
-                self.desk.request(DrugHeld(reason=advice.title), "prescriber", self.session)
-            self.desk.now_ms += 2 * MS_PER_MIN
-            self._live(self.view())
-            self.desk.record(self._vitals(), "nurse", self.session)
-        elif advice.rule_id == "bp_warn":
-            self.desk.record(self._vitals(), "nurse", self.session)
-        elif advice.rule_id == "paradoxical_anxiety":
-            self._anxiety_step(advice, view)
-        elif advice.rule_id == "patient_stop":
-            self._stop_exposure(view, EndingRule.PATIENT_STOP)
 
     @property
     def infusion_by_device(self) -> bool:
         """Whether the drug comes in devices, which cannot be paused."""
         return bool(self.infusion and self.infusion.devices)
-
-    def _vitals(self) -> VitalsTaken:
-        event = self.rater.prompt("vitals", "nurse", "", after=False)
-        assert isinstance(event, VitalsTaken)
-        return event
-
-    def _anxiety_step(self, advice: Advice, view: View) -> None:
-        step = advice.step + 1
-        self.desk.record(AnxietyStepTaken(step=step), "therapist", self.session)
-        for block in view.exposure.open_blocks:
-            if step == 2:
-                lower = ExposureStepped(block=block.name, intensity=0.4, demand=Demand.LOW, reason=advice.title)
-                self.desk.request(lower, "therapist", self.session)
-        if step == 4:
-            given = MedicationGiven(
-                kind=MedicationKind.BENZODIAZEPINE,
-                name="lorazepam",
-                amount="1 mg",
-                route="oral",
-                ordered_by="prescriber-1",
-            )
-            self.desk.record(given, "nurse", self.session)
-
-    def _confirmed(self, advice: Advice) -> bool:
-        """The team waits for the second blood pressure; every other stop is acted on at once."""
-        return advice.rule_id != "bp_stop" or len(advice.entries) > 1
-
-    def _stop_drug(self, view: View, advice: Advice) -> None:
-        if view.drug.over or not view.drug.given:
-            return
-        self.desk.request(DrugStopped(reason=advice.title), "prescriber", self.session)
-        if self.infusion is not None and not self.infusion.devices:
-            self.desk.request(self._ended(self._given_ml(view)), "nurse", self.session)
-
-    def _taper(self, view: View) -> None:
-        """A step every five minutes after the peak."""
-        step = next_taper_step(view)
-        block = view.exposure.open_blocks[-1] if view.exposure.open_blocks else None
-        if step is None or block is None:
-            return
-        last = max((s.at_ms for s in block.steps if s.taper), default=block.started_ms)
-        if any(s.taper for s in block.steps) and self.desk.now_ms - last < 5 * MS_PER_MIN:
-            return
-        taper = TaperStepped(block=block.name, step=step.id, intensity=step.intensity)
-        self.desk.request(taper, "therapist", self.session)
-
-    def _resume(self, view: View) -> None:
-        for block in view.exposure.open_blocks:
-            if block.held and self.person.moaas() > 3:
-                self.desk.request(ExposureResumed(block=block.name, reason="alert again"), "therapist", self.session)
 
     # --- what befalls ---
 
@@ -479,15 +372,3 @@ class Sitting:
             self.desk.request(signed, who, self.session)
         elif any(reason.id == "discharge.suicidality" for reason in against):
             self._answer("cssrs_screener", "nurse", view)
-
-
-_PEOPLE = {
-    "prescriber",
-    "nurse",
-    "therapist",
-    "coordinator",
-    "pharmacist",
-    "session_rater",
-    "blind_rater",
-    "participant",
-}
