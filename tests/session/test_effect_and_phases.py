@@ -168,6 +168,24 @@ def test_exposure_waits_while_a_rule_holds_it():
     assert waiting.text.startswith("Waits: Sedated")
 
 
+def test_exposure_that_opens_again_is_no_longer_stopped():
+    log = started()
+    log.at(10, ev.ExposureStopped(ending_rule=ev.EndingRule.CLINICIAN))
+    assert log.view(11).phase.id == "recovery"
+    log.at(12, ev.ExposureStarted(block="b2", item="door-handle", modality=ev.Modality.OBJECT))
+    view = log.view(13)
+    assert (view.phase.id, view.exposure.stopped_ms) == ("exposure", None)
+    assert [block.name for block in view.exposure.open_blocks] == ["b2"]
+
+
+def test_a_step_of_a_block_nobody_opened_changes_nothing_and_is_kept():
+    log = started()
+    orphan = log.at(5, ev.ExposureStepped(block="b9", intensity=0.1))
+    exposure = log.view(6).exposure
+    assert exposure.orphans == (orphan,)
+    assert exposure.open_blocks[0].now.intensity == 1.0
+
+
 def test_minute_0_of_a_drug_free_session_is_the_first_exposure():
     log = Log()
     log.at(0, ev.SessionOpened(plan="repeat_off_drug"))

@@ -1,5 +1,7 @@
 """What is asked when (M9), what is missing before the start (M5, M6), what stands against discharge (M12)."""
 
+from dataclasses import replace
+
 import pytest
 from session_logs import Log, end_infusion, ms, prepared, protocol, started
 
@@ -39,7 +41,7 @@ def test_an_answer_that_a_device_held_while_offline_is_no_late_entry():
 
 def test_one_answer_fills_one_slot():
     log = started()
-    log.felt((6, 1))
+    log.felt((9, 1))  # late for minute 5, early for minute 10: it is one answer
     assert states(log, 11, "felt_effect") == ["answered", "due"]
     log.felt((11, 1))
     assert states(log, 12, "felt_effect") == ["answered", "answered"]
@@ -152,6 +154,14 @@ def test_the_pregnancy_test_of_the_first_dose_does_not_serve_the_second():
     assert "hcg" in missing(log, 601)
     log.at(602, ev.PregnancyTest(result=ev.TestResult.NEGATIVE), session="s2")
     assert "hcg" not in missing(log, 603)
+
+
+def test_a_pregnancy_test_older_than_a_day_is_too_old():
+    log = prepared()
+    old = next(e for e in log.entries if isinstance(e.event, ev.PregnancyTest))
+    for hours, found in ((24, False), (25, True)):
+        log.entries = [replace(e, occurred_ms=ms(-hours * 60)) if e.id == old.id else e for e in log.entries]
+        assert ("hcg" in missing(log, 0)) is found
 
 
 def test_an_off_drug_session_asks_for_consent_only():

@@ -261,6 +261,13 @@ def test_without_felt_effect_a_rise_is_not_called_paradoxical():
     clear(log.in_order(), 22, "paradoxical_anxiety")
 
 
+def test_distress_that_stays_when_the_effect_has_faded_is_not_called_paradoxical():
+    log = paradoxical(50, 60, 60)
+    log.felt((25, 1), (30, 1))
+    log.suds((26, 75), (31, 78))
+    clear(log.in_order(), 32, "paradoxical_anxiety")
+
+
 @example("suds_ceiling")
 def test_four_ratings_at_the_ceiling_are_no_habituation():
     log = started()
@@ -369,6 +376,13 @@ def test_the_day_1_call_is_due_on_day_1_and_escalated_at_noon():
     assert "1 tries reached nobody" in late.text
     log.at(28 * 60, ev.CallMade(visit="day1_call", reached=True), session="")
     clear(log, 28 * 60 + 1, "day1_call")
+
+
+def test_without_a_readable_clock_the_day_1_call_is_escalated_at_the_hour_of_the_dose():
+    log = started()
+    log.entries = [replace(entry, wall_clock="") for entry in log.entries]
+    clear(log, 24 * 60 - 1, "day1_call")
+    assert fires(log, 24 * 60, "day1_call").level is not Level.INFO
 
 
 @example("device_gap")

@@ -164,6 +164,10 @@ def test_a_correction_of_something_nobody_recorded_is_kept_and_flagged_until_it_
     log.at(4, ev.SudsRated(value=90), id="from-the-other-tablet", recorded=6, queued=True)
     assert log.state.session("s1").last(ev.SudsRated).event.value == 30
     assert list(log.state.flags) == []
+    state = State()
+    for entry in log.entries:
+        state = step(log.protocol, state, entry)
+    assert state == log.state
 
 
 def test_the_opening_of_a_log_cannot_be_corrected_away():
