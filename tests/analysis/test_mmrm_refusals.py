@@ -174,6 +174,14 @@ def test_below_twelve_per_arm_the_default_changes_and_says_why() -> None:
     assert (usual.covariance_structure, usual.method) == (Structure.US, Method.SATTERTHWAITE)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_with_four_people_a_standard_error_that_does_not_exist_has_its_reason(seed: int) -> None:
+    out = as_dict(fit_mmrm(table(trial(n=2, visits=3, seed=seed)), MmrmSpec("y", "id", "visit", "arm")))
+    rows = [*out["contrasts"].values(), *out["ls_means"], *out["coefficients"].values()]
+    assert all(("reason" in row) == (None in row.values()) for row in rows)
+    json.dumps(out, allow_nan=False)
+
+
 def test_what_the_analyst_asks_for_is_not_overruled_in_a_small_trial() -> None:
     result = fit_mmrm(table(trial(n=8)), SPEC)
     assert (result.covariance_structure, result.method) == (Structure.US, Method.SATTERTHWAITE)

@@ -70,11 +70,12 @@ def covariance_of_coefficients(fit: RemlFit, method: Method) -> Array:
 
 
 def contrast(fit: RemlFit, weights: Array, method: Method, level: float = 0.95) -> Estimate:
-    """Estimate `weights` (q,) times the coefficients."""
+    """Estimate `weights` (q,) times the coefficients. SE or df is NaN where the information is singular."""
     phi = fit.pieces.phi
     v = phi @ weights
     gradient = -np.einsum("i,kij,j->k", v, fit.pieces.p, v)
-    variance = float(weights @ v)
-    df = 2.0 * variance**2 / float(gradient @ fit.theta_covariance @ gradient)
-    se = float(np.sqrt(weights @ covariance_of_coefficients(fit, method) @ weights))
+    spread = float(gradient @ fit.theta_covariance @ gradient)
+    df = 2.0 * float(weights @ v) ** 2 / spread if spread > 0 else float("nan")
+    adjusted = float(weights @ covariance_of_coefficients(fit, method) @ weights)
+    se = float(np.sqrt(adjusted)) if adjusted > 0 else float("nan")
     return t_estimate(float(weights @ fit.pieces.beta), se, df, level)

@@ -225,5 +225,7 @@ def _show(result: Any) -> None:
 
 
 def _cells(value: Any) -> tuple[str, str, str, str]:
+    if value.se != value.se or value.df != value.df:
+        return f"{value.estimate:.4f}", "does not exist", "does not exist", "(singular information)"
     p = "<0.0001" if value.p < 0.0001 else f"{value.p:.4f}"
     return f"{value.estimate:.4f}", f"{value.se:.4f}", f"{value.df:.1f}", p
