@@ -283,3 +283,11 @@ def test_the_re_estimated_size_is_the_closed_form_with_the_sd_that_was_seen() ->
     sizes = [contrast_n_total(planned_points / math.sqrt(v), 0.8, (1, -1), (1, 1), 0.025) for v in variance]
     assert found.tolist() == [52, 52, sizes[2], sizes[3], 104]
     assert sizes[0] < 52 < sizes[2] < sizes[3] < 104 < sizes[4]
+
+
+def test_enrolment_takes_as_long_as_its_rate_says_and_screening_as_many_as_are_ineligible() -> None:
+    design = fast("timing-two-arm")
+    found = run(world(design), 1000)
+    rate = PLANNING.sites.value * PLANNING.enrolment_per_site.value
+    assert found.months_to_enrol.within(34 / rate, 4)
+    assert found.screened == pytest.approx(34 / PLANNING.eligible_share.value, rel=0.03)

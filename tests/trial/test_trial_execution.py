@@ -147,7 +147,7 @@ def test_a_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch
 
 def test_simulate_writes_result_report_and_blocks(tmp_path: Path) -> None:
     design = tmp_path / "mine.toml"
-    design.write_text('extends = "timing-2x2"\nid = "mine"\n[endpoint]\nanalysis = "ancova"\n', encoding="utf-8")
+    design.write_text('extends = "timing-two-arm"\nid = "mine"\n[endpoint]\nanalysis = "ancova"\n', encoding="utf-8")
     arguments = [
         "simulate",
         str(design),
@@ -163,7 +163,7 @@ def test_simulate_writes_result_report_and_blocks(tmp_path: Path) -> None:
     ]
     first = CliRunner().invoke(trial, [*arguments, str(tmp_path / "a")], catch_exceptions=False)
     words = " ".join(first.output.split())
-    assert "interaction half the size of a main effect needs 16 times" in words
+    assert "16 times as much where the interaction is half the size" in words
     assert "The mechanism itself predicts" in words
     again = CliRunner().invoke(trial, [*arguments, str(tmp_path / "b"), "--json"], catch_exceptions=False)
     written = json.loads((tmp_path / "a" / "result.json").read_text(encoding="utf-8"))

@@ -71,13 +71,15 @@ def simulate_command(
         try:
             result = simulate(scenarios, seed, replicates, run, cache, report)
         except KeyboardInterrupt:
-            click.echo(f"stopped; finished blocks are kept in {cache.folder}: go on with --resume", err=True)
+            kept = sum(1 for _ in cache.folder.glob("??/*.json"))
+            click.echo(f"stopped; {kept} finished blocks are kept in {cache.folder}: go on with --resume", err=True)
             raise click.Abort from None
-    _write(result, out)
+    data = result.as_dict()
+    _write(result, data, out)
     if as_json:
-        echo_json(result.as_dict())
+        echo_json(data)
     else:
-        _show(result, out)
+        _show(result, data, out)
 
 
 def _scenarios(design: str, models: tuple[str, ...], effect_sd: float | None, layers: str) -> list[Scenario]:
@@ -117,18 +119,16 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, due: bar.update(job, description="blocks of trials", completed=done, total=due)
 
 
-def _write(result: Result, out: Path) -> None:
+def _write(result: Result, data: dict[str, Any], out: Path) -> None:
     from kerp.base.digest import plain
     from kerp.base.textfile import write_atomic
     from kerp.report.trial import trial_report
 
-    data = result.as_dict()
     write_atomic(out / "result.json", json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     write_atomic(out / "report.html", trial_report(result.design, result.planning, data))
 
 
-def _show(result: Result, out: Path) -> None:
-    data = result.as_dict()
+def _show(result: Result, data: dict[str, Any], out: Path) -> None:
     for line in data["first_screen"]:
         click.echo(line)
     click.echo()
@@ -160,6 +160,7 @@ def _rows(figures: tuple[Operating, ...], own: list[int | None]) -> Iterator[lis
     yield row("coverage of 95 % interval", lambda item: item.primary.coverage)
     yield row("standard error, points", lambda item: item.primary.empirical_se, 2)
     yield row("expected size", lambda item: item.expected_size, 1)
+    yield row("months to enrol", lambda item: item.months_to_enrol, 1)
     yield row("stopped for futility", lambda item: item.futility)
     yield row("stopped for safety", lambda item: item.safety_stop)
     yield row("not converged", lambda item: item.not_converged)

@@ -79,11 +79,13 @@ def _rows(worlds: Sequence[Data]) -> Iterator[list[str]]:
     yield ["model standard error, points", *(f"{contrast['model_se']:.3f}" for contrast in primary)]
     for title, key, digits in (
         ("expected size", "expected_size", 1),
+        ("months to enrol", "months_to_enrol", 1),
         ("stopped for futility", "futility", 3),
         ("stopped for safety", "safety_stop", 3),
         ("not converged", "not_converged", 4),
     ):
         yield [title, *(shown(world[key], digits) for world in worlds)]
+    yield ["people screened", *(f"{world['screened']:.0f}" for world in worlds)]
     for look in range(len(worlds[0]["stopped_at_look"])):
         yield [f"ended at look {look + 1}", *(shown(world["stopped_at_look"][look], 3) for world in worlds)]
 

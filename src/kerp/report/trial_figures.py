@@ -40,7 +40,7 @@ def power_curve(design: Design, data: Data) -> Figure:
             xlabel="benefit at the endpoint, Y-BOCS points",
             ylabel="power for benefit",
             ylim=(0, 1.02),
-            xlim=(0, max(effects)),
+            xlim=(min([0.0, *(effect - 0.4 for effect, _ in simulated)]), max(effects)),
         )
         axis.legend(frameon=False, loc="lower right")
 

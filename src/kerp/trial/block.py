@@ -87,6 +87,8 @@ class Trials:
     permuted: Ints
     flags: course.Flags
     endpoint: Floats
+    month: Floats
+    screened: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ def simulate_block(task: Task) -> Trials:
     tables = Tables(baseline[keep], ratings[keep], seen[keep], arms[keep], levels[keep])
     flags = course.Flags(flags.stopped[keep], flags.rescued[keep], flags.psychotic[keep], flags.believes[keep])
     visit = design.endpoint.visit_days.index(design.endpoint.day)
-    return Trials(tables, permuted[keep], flags, ratings[keep][..., visit])
+    endpoint = ratings[keep][..., visit]
+    return Trials(tables, permuted[keep], flags, endpoint, processes.month[keep], processes.screened[keep])
 
 
 def _binding(design: Design) -> bool:
@@ -173,6 +176,7 @@ def _count(task: Task, trials: Trials, outcome: _Outcome) -> Tally:
         "size": float(size.sum()),
         "size2": float((size.astype(float) ** 2).sum()),
         "halted": float(halted.sum()),
+        **_enrolment(trials, size),
         "futile": float((verdict.futile & ~halted).sum()),
         "stopped_at": _sums(verdict.look[:, None] == np.arange(len(outcome.looks.sizes))),
         "benefit": _sums(verdict.benefit & ~halted[:, None]),
@@ -182,6 +186,14 @@ def _count(task: Task, trials: Trials, outcome: _Outcome) -> Tally:
     }
     chosen = _chosen(outcome.estimates, verdict.look)
     return tally | _accuracy(chosen, np.asarray(task.truth)) | _people(task.scenario, trials, size)
+
+
+def _enrolment(trials: Trials, size: Ints) -> Tally:
+    """Months until the last participant came, and how many people were screened for them."""
+    last = np.maximum(size - 1, 0)[:, None]
+    months = np.take_along_axis(trials.month, last, axis=1)
+    screened = np.take_along_axis(trials.screened, last, axis=1)
+    return {"months": float(months.sum()), "months2": float((months**2).sum()), "screened": float(screened.sum())}
 
 
 def _safety(design: Design, trials: Trials) -> Ints:

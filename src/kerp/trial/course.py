@@ -32,6 +32,8 @@ class Chance:
     site: Floats  # (t, sites)
     therapist_of: Ints  # (t, n)
     site_of: Ints
+    month: Floats  # (t, n) of enrolment
+    screened: Ints  # (t, n) people screened until this one was eligible
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,15 @@ def draw_chance(scenario: Scenario, root: int, block: int, trials: int, patients
         chance.standard_normal((trials, sites)),
         chance.integers(0, therapists, shape),
         chance.integers(0, sites, shape),
+        _enrolment(scenario, chance, shape),
+        np.cumsum(chance.geometric(scenario.planning.eligible_share.value, shape), axis=1),
     )
+
+
+def _enrolment(scenario: Scenario, chance: np.random.Generator, shape: tuple[int, int]) -> Floats:
+    """Months until each participant is enrolled: all sites together are one Poisson process."""
+    per_month = scenario.planning.sites.value * scenario.planning.enrolment_per_site.value
+    return np.asarray(np.cumsum(chance.exponential(1.0 / per_month, shape), axis=1))
 
 
 def events(scenario: Scenario, chance: Chance, arms: Ints) -> Flags:

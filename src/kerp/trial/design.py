@@ -281,6 +281,8 @@ class Planning:
     therapist_icc: Sourced
     site_sd: Sourced
     sites: Sourced
+    enrolment_per_site: Sourced
+    eligible_share: Sourced
     screening_noise: Sourced
     expectancy_effect: Sourced
     believes_active_given_active: Sourced

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -35,7 +36,10 @@ def processes(workers: int) -> Iterator[Executor]:
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from multiprocessing import get_context
 
-    with _one_thread(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    # workers do not hear Ctrl-C: stopping is up to this process, and no traceback comes from them
+    pool = ProcessPoolExecutor(workers, context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    with _one_thread(), pool:
 
         def run(tasks: Sequence[Work]) -> Iterator[tuple[int, Tally]]:
             waiting = {pool.submit(run_work, task): index for index, task in enumerate(tasks)}

@@ -75,6 +75,8 @@ class Operating:
     trials: int
     not_converged: Figure
     expected_size: Figure
+    months_to_enrol: Figure
+    screened: float
     stopped_at_look: tuple[Figure, ...]
     futility: Figure
     safety_stop: Figure
@@ -101,6 +103,8 @@ def operating(scenario: Scenario, tally: Tally, truth: Truth) -> Operating:
     order = sorted(range(len(design.contrasts)), key=lambda index: not design.contrasts[index].primary)
     size = number(tally, "size") / trials
     spread = max(number(tally, "size2") / trials - size**2, 0.0)
+    months = number(tally, "months") / trials
+    uneven = max(number(tally, "months2") / trials - months**2, 0.0)
     return Operating(
         scenario=scenario.name,
         model=scenario.model,
@@ -108,6 +112,8 @@ def operating(scenario: Scenario, tally: Tally, truth: Truth) -> Operating:
         trials=int(trials),
         not_converged=proportion(trials - number(tally, "fitted"), trials),
         expected_size=Figure(size, math.sqrt(spread / trials)),
+        months_to_enrol=Figure(months, math.sqrt(uneven / trials)),
+        screened=number(tally, "screened") / trials,
         stopped_at_look=tuple(proportion(count, trials) for count in row(tally, "stopped_at")),
         futility=proportion(number(tally, "futile"), trials),
         safety_stop=proportion(number(tally, "halted"), trials),
