@@ -70,23 +70,35 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Subhead:
+    """A heading within a section."""
+
+    title: str
+    kind: str = "subhead"
+
+
+Block = Text | Facts | Listing | Table | Figure | Subhead
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of a page."""
 
     id: str
     title: str
-    blocks: Sequence[Text | Facts | Listing | Table | Figure] = field(default_factory=tuple)
+    blocks: Sequence[Block] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True)
 class Page:
-    """A whole page. `badges` stand beside the title: 'simulated', 'unsigned'."""
+    """A whole page. `badges` stand beside the title: 'simulated'. `running_title` is at the foot of printed pages."""
 
     title: str
     subtitle: str
     sections: Sequence[Section]
     badges: Sequence[str] = ()
     language: str = "en"
+    running_title: str = ""
 
 
 def render(page: Page) -> str:
@@ -116,6 +128,11 @@ def inline_svg(svg: str, prefix: str) -> str:
     )
 
 
+def css_text(words: str) -> str:
+    """Words that can stand in a style sheet's string: whatever could end the string or the sheet is left out."""
+    return "".join(letter for letter in words if letter.isalnum() or letter in " .,:;()·-_/")
+
+
 @cache
 def _template() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -129,5 +146,6 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters["cell"] = cell
+    environment.filters["css_text"] = css_text
     environment.filters["svg"] = Markup  # drawn by kerp itself, never by a user
     return environment.get_template("page.html.j2")
