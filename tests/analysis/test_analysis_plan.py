@@ -121,6 +121,29 @@ def test_a_missing_global_rating_leaves_the_consensus_response_unknown_not_negat
     assert "CGI-I" in strict.definition
 
 
+def test_time_to_response_is_the_first_visit_that_meets_the_definition(write_trial) -> None:
+    from kerp.analysis.outcomes import first_responses
+
+    tables, plan = read_tables(write_trial(leave=0.0)), read_plan(SHIPPED)
+    outcomes = outcomes_of(tables, plan)
+    found = {f.participant: f for f in first_responses(tables, plan, outcomes, "farris2013.response")}
+    assert len(found) == 32
+    for who, first in found.items():
+        start = outcomes.baseline[who]["value"]
+        days = [v.day for v in plan.outcome.visits if outcomes.observed[who, v.day]["value"] <= 0.65 * start]
+        assert (first.day, first.responded) == ((days[0], True) if days else (42.0, False))
+
+
+def test_the_lottery_is_repeated_within_the_strata_of_the_allocation(write_trial) -> None:
+    folder = write_trial()
+    lines = (folder / "allocation.csv").read_text().split()
+    marked = [lines[0] + ",stratum", *(f"{line},{'sri' if i % 3 else 'none'}" for i, line in enumerate(lines[1:]))]
+    (folder / "allocation.csv").write_text("\n".join(marked) + "\n")
+    tables = read_tables(folder)
+    assert set(tables.stratum_of.values()) == {"sri", "none"}
+    assert len(tables.stratum_of) == len(tables.arm_of) == 32
+
+
 def test_a_trial_without_outcomes_says_so_and_still_reports_the_flow(tmp_path, write_trial) -> None:
     folder = write_trial(per_arm=6)
     scores = folder / "scores.csv"

@@ -128,7 +128,7 @@ def _count(tables: Tables, plan: Plan, outcomes: Outcomes, criterion: str) -> Re
     tally = {arm: [0, 0, 0] for arm in (plan.arms.compared, plan.arms.reference)}
     for who, arm in tables.arm_of.items():
         if arm in tally:
-            met = _met(tables, plan, outcomes, who, rules, wanted)
+            met = _met(tables, outcomes, who, rules, wanted, plan.outcome.primary_day)
             tally[arm][2 if met is None else 1 - met] += 1
     arms = [Arm(name, yes, yes + no, unknown) for name, (yes, no, unknown) in tally.items()]
     return ResponseCount(
@@ -141,8 +141,33 @@ def _count(tables: Tables, plan: Plan, outcomes: Outcomes, criterion: str) -> Re
     )
 
 
-def _met(tables: Tables, plan: Plan, outcomes: Outcomes, who: str, rules: Any, wanted: str) -> bool | None:
-    before, now = outcomes.baseline.get(who), outcomes.observed.get((who, plan.outcome.primary_day))
+@dataclass(frozen=True)
+class FirstResponse:
+    """Day of the first visit at which a participant responds, or of the last at which they are known not to."""
+
+    participant: str
+    day: float
+    responded: bool
+
+
+def first_responses(tables: Tables, plan: Plan, outcomes: Outcomes, criterion: str) -> tuple[FirstResponse, ...]:
+    """One row per participant of the two arms whose response is known at any visit."""
+    rules_id, _, wanted = criterion.partition(".")
+    rules = load_outcome(rules_id)
+    found = []
+    for who, arm in tables.arm_of.items():
+        if arm not in (plan.arms.compared, plan.arms.reference):
+            continue
+        known = [(v.day, _met(tables, outcomes, who, rules, wanted, v.day)) for v in plan.outcome.visits]
+        yes = [day for day, met in known if met]
+        no = [day for day, met in known if met is False]
+        if yes or no:
+            found.append(FirstResponse(who, min(yes) if yes else max(no), bool(yes)))
+    return tuple(found)
+
+
+def _met(tables: Tables, outcomes: Outcomes, who: str, rules: Any, wanted: str, day: float) -> bool | None:
+    before, now = outcomes.baseline.get(who), outcomes.observed.get((who, day))
     if before is None or now is None:
         return None
     course = Course(

@@ -17,7 +17,7 @@ from kerp.analysis.imputation import TITLES as ASSUMPTIONS
 from kerp.analysis.imputation import Assumption, Imputed, impute, tipping_point
 from kerp.analysis.mmrm import MmrmResult, fit_mmrm
 from kerp.analysis.mmrm_output import as_dict, method_line
-from kerp.analysis.outcomes import Outcomes, long_columns, outcomes_of, response_counts
+from kerp.analysis.outcomes import Outcomes, first_responses, long_columns, outcomes_of, response_counts
 from kerp.analysis.plan import Plan
 from kerp.analysis.plan_file import plan_digest
 from kerp.analysis.randomisation import randomisation_test
@@ -25,6 +25,7 @@ from kerp.analysis.responders import compare_responders
 from kerp.analysis.small_samples import FEW_PER_ARM
 from kerp.analysis.spec import MmrmSpec
 from kerp.analysis.tables import Tables
+from kerp.analysis.time_to_response import kaplan_meier, log_rank
 from kerp.base.digest import plain
 from kerp.base.errors import KerpError
 from kerp.base.seeds import Stream, generator
@@ -69,6 +70,7 @@ def run_plan(tables: Tables, plan: Plan, changes: tuple[str, ...] = (), locked: 
         "supplementary": _supplementary(trial),
         "sensitivity": _sensitivity(trial, fitted),
         "response": [_response(item) for item in response_counts(tables, plan, outcomes)],
+        "time_to_response": _or_reason(partial(_time_to_response, trial)),
         "safety": describe.safety(tables, plan),
         "habituation": describe.habituation(tables, plan),
         "blinding": _blinding(trial, primary),
@@ -115,17 +117,18 @@ def _deviations(trial: Trial, fitted: MmrmResult | None, changes: tuple[str, ...
     return rows
 
 
-def _last_visit(trial: Trial) -> tuple[Array, Array, Array]:
-    """Outcome, arm (1 compared) and baseline at the primary day, complete cases."""
+def _last_visit(trial: Trial) -> tuple[Array, Array, Array, Array]:
+    """Outcome, arm (1 compared), baseline and stratum at the primary day, complete cases."""
     chosen = [row for row, visit in enumerate(trial.long.text("visit")) if visit == trial.last]
     outcome, baseline = trial.long.numbers("outcome")[chosen], trial.long.numbers("baseline")[chosen]
     arm = np.array([float(trial.long.text("arm")[row] == trial.plan.arms.compared) for row in chosen])
     seen = ~np.isnan(outcome) & ~np.isnan(baseline)
-    return outcome[seen], arm[seen], baseline[seen]
+    strata = np.array([trial.tables.stratum_of.get(str(trial.long.text("participant")[row]), "") for row in chosen])
+    return outcome[seen], arm[seen], baseline[seen], strata[seen]
 
 
 def _supplementary(trial: Trial) -> list[Data]:
-    outcome, arm, baseline = _last_visit(trial)
+    outcome, arm, baseline, strata = _last_visit(trial)
     rng = generator(trial.plan.sensitivity.seed, Stream.ANALYSIS)
 
     def by_ancova() -> Data:
@@ -133,7 +136,7 @@ def _supplementary(trial: Trial) -> list[Data]:
         return plain(least_squares(x, outcome, ("(Intercept)", "arm", "baseline")).estimate("arm"))  # type: ignore[no-any-return]
 
     def by_lottery() -> Data:
-        found = randomisation_test(outcome, arm, baseline, rng, draws=RANDOMISATIONS)
+        found = randomisation_test(outcome, arm, baseline, rng, strata, RANDOMISATIONS)
         return {"estimate": found.statistic, "p": found.p, "allocations": found.allocations, "p_mcse": found.p_mcse}
 
     few = min((int((arm == code).sum()) for code in (0, 1)), default=0) < FEW_PER_ARM
@@ -193,6 +196,17 @@ def _response(item: Any) -> Data:
     about = {"criterion": item.criterion, "label": item.label, "definition": item.definition}
     about |= {"source": item.source, "mark": item.mark, "arms": [plain(arm) for arm in item.arms]}
     return about | _or_reason(lambda: plain(compare_responders(compared, reference, item.definition)))  # type: ignore[no-any-return]
+
+
+def _time_to_response(trial: Trial) -> Data:
+    """Product-limit curves of the main definition and the log-rank test."""
+    plan, criterion = trial.plan, trial.plan.response.criteria[0]
+    found = first_responses(trial.tables, plan, trial.outcomes, criterion)
+    day, responded = np.array([f.day for f in found]), np.array([f.responded for f in found], dtype=bool)
+    arm = np.array([float(trial.tables.arm_of[f.participant] == plan.arms.compared) for f in found])
+    names = {plan.arms.compared: 1.0, plan.arms.reference: 0.0}
+    curves = {name: plain(kaplan_meier(day[arm == code], responded[arm == code])) for name, code in names.items()}
+    return {"criterion": criterion, "curves": curves, "log_rank": plain(log_rank(day, responded, arm))}
 
 
 def _blinding(trial: Trial, primary: Mapping[str, Any]) -> Data:

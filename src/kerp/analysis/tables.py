@@ -1,7 +1,8 @@
 """The tables of `kerp records tables` as this room reads them: which columns, of which type, and nothing else.
 
-The arm is in no log: it comes from `allocation.csv` (participant, arm), released by the allocation store when the
-blind is opened. Whether people were real or simulated stands in no column, so nothing here can depend on it.
+The arm is in no log: it comes from `allocation.csv` (participant, arm, and stratum where there is one), released by
+the allocation store when the blind is opened. Whether people were real or simulated stands in no column, so nothing
+here can depend on it.
 """
 
 from __future__ import annotations
@@ -40,10 +41,11 @@ SCHEMA: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Tables:
-    """Rows of every table, typed, and the arm of every randomised participant."""
+    """Rows of every table, typed, and the arm (and stratum, where given) of every randomised participant."""
 
     rows: Mapping[str, tuple[Row, ...]]
     arm_of: Mapping[str, str]
+    stratum_of: Mapping[str, str]
 
     def of(self, table: str, participant: str) -> list[Row]:
         """Rows of one participant, in the order of the table."""
@@ -58,14 +60,14 @@ def read_tables(folder: Path, allocation: Path | None = None) -> Tables:
         )
     faults: list[Fault] = []
     rows = {name: _rows(folder, name, columns, faults) for name, columns in SCHEMA.items()}
-    arms = _arms(allocation or folder / "allocation.csv", faults)
+    arms, strata = _arms(allocation or folder / "allocation.csv", faults)
     if faults:
         raise KerpError(*faults)
     strangers = sorted({str(row["participant"]) for row in rows["participants"]} - set(arms))
     if strangers:
         message = "these participants have tables but no arm in the allocation: " + ", ".join(strangers[:10])
         raise KerpError(Fault(message, str(allocation or folder / "allocation.csv")))
-    return Tables(rows, arms)
+    return Tables(rows, arms, strata)
 
 
 def _rows(folder: Path, name: str, wanted: Mapping[str, str], faults: list[Fault]) -> tuple[Row, ...]:
@@ -105,7 +107,7 @@ def _flag(columns: Columns, name: str, row: int, cell: str) -> bool:
     return cell.lower() == "true"
 
 
-def _arms(path: Path, faults: list[Fault]) -> dict[str, str]:
+def _arms(path: Path, faults: list[Fault]) -> tuple[dict[str, str], dict[str, str]]:
     try:
         columns = read_columns(path)
         pairs = list(zip(columns.complete("participant"), columns.complete("arm"), strict=True))
@@ -113,8 +115,9 @@ def _arms(path: Path, faults: list[Fault]) -> dict[str, str]:
         faults.extend(error.faults)
         way = "a CSV with the columns participant and arm, released when the blind is opened (--allocation FILE)"
         faults.append(Fault("the arms of the participants are needed", str(path), ways_out=(way,)))
-        return {}
+        return {}, {}
     twice = sorted({who for who, _ in pairs if [p for p, _ in pairs].count(who) > 1})
     if twice:
         faults.append(Fault("participants are allocated twice: " + ", ".join(twice), str(path)))
-    return dict(pairs)
+    strata = columns.text("stratum") if "stratum" in columns.cells else (None,) * len(pairs)
+    return dict(pairs), {who: cell for (who, _), cell in zip(pairs, strata, strict=True) if cell is not None}

@@ -30,6 +30,7 @@ def analysis_report(data: Data) -> str:
         Section("trajectories", "Course of symptoms", (figures.trajectories(data["trajectories"], label),)),
         Section("primary", "Primary and sensitivity estimates", tuple(_estimates(data, label))),
         Section("response", "Response by every definition", tuple(_response(data["response"]))),
+        Section("time", "Time to response", tuple(_time(data["time_to_response"]))),
         Section("safety", "Safety", tuple(_safety(data["safety"]))),
         Section("learning", "Distress within and between sessions", tuple(_habituation(data["habituation"]))),
         Section("blinding", "Blinding and belief", tuple(_blinding(data["blinding"]))),
@@ -155,7 +156,7 @@ def _response(rows: list[Data]) -> Iterator[Any]:
     yield Table("Responders, compared v reference", columns, shown, numeric=(2, 3, 6), note=note)
     meant = [(row["label"], row["definition"], row["mark"]) for row in rows]
     yield Table("What each definition counts (M14)", ("definition", "what counts", "mark"), meant)
-    said = {f"{row['label']}: {row['reason']}" for row in rows if "difference" not in row}
+    said: set[str] = {f"{row['label']}: {row['reason']}" for row in rows if "difference" not in row}
     apart = [row["label"] for row in rows if any("perfect separation" in note for note in row.get("notes", ()))]
     if apart:
         said.add("No odds ratio can be estimated (an arm has only responders or none): " + "; ".join(apart))
@@ -181,6 +182,25 @@ def p_value(p: float | None) -> str:
 
 def _span(interval: Data) -> str:
     return f"{interval['low']:.2f} to {interval['high']:.2f}"
+
+
+def _time(data: Data) -> Iterator[Any]:
+    if "curves" not in data:
+        yield Text("Time to response cannot be given: " + data["reason"], tone="note")
+        return
+    rows = [
+        (arm, day, at_risk, share, se)
+        for arm, curve in data["curves"].items()
+        for day, at_risk, share, se in zip(
+            curve["days"], curve["at_risk"], curve["not_responding"], curve["se"], strict=True
+        )
+    ]
+    test = data["log_rank"]
+    verdict = test["reason"] or f"Log-rank chi-square {test['chi2']:.2f}, p {p_value(test['p'])}."
+    notes = " ".join(f"{arm}: {curve['note']}." for arm, curve in data["curves"].items() if curve["note"])
+    columns = ("arm", "day of visit", "at risk", "share not yet responding", "SE")
+    caption = f"First visit with response by {data['criterion']} (product-limit)"
+    yield Table(caption, columns, rows, numeric=(1, 2, 3, 4), note=f"{verdict} {notes}".strip())
 
 
 def _safety(safety: Data) -> Iterator[Any]:
