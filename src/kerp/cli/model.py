@@ -96,8 +96,8 @@ def _print(data: dict[str, Any]) -> None:
     click.echo(f"Evidence: {data['evidence']}" + (f"\nDiffers: {data['differs']}" if data["differs"] else ""))
     rows = [(e["name"], e["formula"], e["claims"], e["code"]) for e in data["equations"]]
     echo_table(("equation", "formula", "PAPER", "line"), rows)
-    rows = [
+    lines = [
         (p["id"], p["meaning"], p["unit"], f"{p['typical']:g}", p["prior"], p["mark"]) for p in data["parameters"]
     ]
-    echo_table(("parameter", "meaning", "unit", "typical", "prior", "mark"), rows)
+    echo_table(("parameter", "meaning", "unit", "typical", "prior", "mark"), lines)
     click.echo("Priors are assumptions unless marked read; sources and notes: --json.")

@@ -50,7 +50,7 @@ def draw_command(count: int, seed: int, out: str, settings: tuple[str, ...], as_
     if as_json:
         echo_json(facts)
     else:
-        echo_table(("", ""), [(name, value) for name, value in facts.items()], "drawn")
+        echo_table(("", ""), list(facts.items()), "drawn")
 
 
 @patient.command("columns")

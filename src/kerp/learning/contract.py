@@ -1,4 +1,4 @@
-"""What every learning model is: `init`, `step`, `observe` (with its cheap part `severity`), and a card that says what it claims.
+"""What every learning model is: `init`, `step`, `observe` (with its cheap part `severity`), and a card of claims.
 
 Arrays are shaped `(patients,)` or scalar. The array namespace `xp` (NumPy or `jax.numpy`) is an argument, so one
 source of the equations serves simulation, gradients and compiled sweeps. Time is in days, rates per minute are

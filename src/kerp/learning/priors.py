@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from kerp.base.data import path_of
 from kerp.base.errors import Fault, KerpError, UnknownIdError
@@ -92,10 +92,9 @@ def _mixture(a: Mapping[str, float], u: Array) -> Array:
     weight = a["second_weight"]
     main = a["scale"] * special.ndtri(0.5 + 0.5 * np.clip(u / (1.0 - weight), 0.0, 1.0 - 1e-12))
     inside = np.clip((u - (1.0 - weight)) / weight, 1e-12, 1.0 - 1e-12)
-    second = (
-        stats.truncnorm.ppf(inside, -a["second_mean"] / a["second_scale"], np.inf) if np.any(u > 1 - weight) else 0
-    )
-    return np.where(u > 1.0 - weight, a["second_mean"] + a["second_scale"] * second, main)
+    below = special.ndtr(-a["second_mean"] / a["second_scale"])  # cut at 0
+    second = a["second_mean"] + a["second_scale"] * special.ndtri(below + inside * (1.0 - below))
+    return np.where(u > 1.0 - weight, second, main)
 
 
 @cache

@@ -22,8 +22,8 @@ def logit(xp: Any, probability: Array) -> Array:
 def cap(xp: Any, x: Array) -> Array:
     """`min(x, 1)` for x >= 0 without its corner: `x / (1 + x^8)^(1/8)`.
 
-    Exact at 0, always below 1, a gradient everywhere; within 1 % of the corner below 0.68 and above 1.45, 8 % under it
-    at x = 1.
+    Exact at 0, always below 1, a gradient everywhere; within 1 % of the corner below 0.68 and above 1.45, 8 % under
+    it at x = 1.
     """
     fourth = (x * x) * (x * x)
     return x / xp.sqrt(xp.sqrt(xp.sqrt(1.0 + fourth * fourth)))

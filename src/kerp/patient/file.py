@@ -1,4 +1,4 @@
-"""A population as a CSV file: one row a person, one column a trait or parameter; read back with every cell checked."""
+"""A population as a CSV file: one row a person, one column a trait or parameter; read back cell by cell."""
 
 from __future__ import annotations
 

@@ -95,9 +95,7 @@ EQUATIONS = (
         "sessions", "y <- y + (b_session + b_both Ebar) hours of exposure", "linear_null.LinearNull.count_session"
     ),
     Equation("drug", "dX/dt = k_on E (1 - X) - X/tauX", "linear_null.LinearNull.step"),
-    Equation(
-        "severity", "O = V0 (y + b_drug X), bounded; n = n0 sqrt(y + b_drug X)", "linear_null.LinearNull.level"
-    ),
+    Equation("severity", "O = V0 (y + b_drug X), bounded; n = n0 sqrt(y + b_drug X)", "linear_null.LinearNull.level"),
 )
 
 MODEL = LinearNull(

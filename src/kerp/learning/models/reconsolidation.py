@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from kerp.base.elapsed import MIN_PER_DAY
 from kerp.learning.contract import Array, Card, Equation, Inputs, Phase
 from kerp.learning.models.core import EQUATIONS, Bound, LoopModel, Parameters
-from kerp.learning.smooth import logistic, logit
 
 
 class State(NamedTuple):
@@ -59,8 +58,9 @@ class Reconsolidation(LoopModel):
         return s._replace(T=s.T + xp.where(abs(moved_T) < abs(moved_V), moved_T, moved_V))
 
     def _moved(self, xp: Any, v: Array, push: Array) -> Array:
-        inside = 1e-9 + (1.0 - 2e-9) * v
-        return logistic(xp, logit(xp, inside) + push) - inside
+        """How far a shift of the logit by `push` moves v: exact, and nowhere at 0 and 1."""
+        odds = xp.exp(xp.clip(push, -50.0, 50.0))
+        return v * odds / (1.0 - v + v * odds) - v
 
 
 _LINE = Equation(

@@ -57,7 +57,7 @@ def panels(grid: Grid, drug: DrugInputs, conduct: Conduct, mct_factor: float) ->
         rows = getattr(drug, name)
         table[name] = rows[: 2 * count].reshape(count, 2, -1)
         at_end = np.zeros((count, rows.shape[1]))
-        at_end[grid.closes] = rows[2 * count :]
+        at_end[grid.closes] = rows[2 * count : 2 * count + int(grid.closes.sum())]
         table[f"{name}_end"] = at_end
     return table
 

@@ -45,6 +45,12 @@ class Spread:
         at = np.searchsorted(self.edges, np.arcsinh(known / self.scale), side="right") - 1
         self.counts[place] += np.bincount(np.clip(at, 0, _BINS - 1), minlength=_BINS)
 
+    def _exact(self, share: float) -> list[float]:
+        assert self.first is not None
+        if np.isfinite(self.first).all():
+            return list(np.quantile(self.first, share, axis=1).tolist())
+        return [float(np.quantile(row, share)) if row.size else float("nan") for row in map(_known, self.first)]
+
     def mean(self) -> list[float]:
         return [float(t / n) if n else float("nan") for t, n in zip(self.total, self.number, strict=True)]
 
@@ -56,7 +62,7 @@ class Spread:
     def quantile(self, share: float) -> list[float]:
         """The value below which `share` of the people lie, at each place."""
         if self.first is not None:
-            return [float(np.quantile(row, share)) if row.size else float("nan") for row in map(_known, self.first)]
+            return self._exact(share)
         found = []
         for row, number in zip(self.counts, self.number, strict=True):
             if not number:

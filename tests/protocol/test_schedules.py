@@ -1,0 +1,93 @@
+"""Courses of treatment: the shipped ones, and what is refused."""
+
+import pytest
+
+from kerp.base.errors import KerpError, UnknownIdError
+from kerp.protocol.schedule import load_schedule, read_schedule, resolved, schedule_ids
+
+REQUIRED = {
+    "placebo", "midazolam", "ketamine-alone", "erp-alone", "sequential", "concurrent", "concurrent-plus-sequential",
+    "erp-before", "erp-early", "erp-late", "nasal-repeated", "four-concurrent", "four-sequential",
+}  # fmt: skip
+
+HEAD = 'version = 1\ntitle = "t"\nidea = "i"\n[follow_up]\ndays = 42\nsource = "kerp"\nmark = "assumed"\n'
+SESSION = '[[session]]\ndays = [{days}]\nlength_min = {minutes}\nsource = "kerp"\nmark = "assumed"\n'
+DOSE = (
+    '[[dose]]\nagent = "ketamine"\nroute = "iv_infusion"\ndays = [{days}]\ndose_mg_per_kg = 0.5\nduration_min = 40\n'
+)
+
+
+def written(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(HEAD + text)
+    return path
+
+
+def test_every_arm_of_the_question_is_shipped():
+    assert set(schedule_ids()) >= REQUIRED
+
+
+@pytest.mark.parametrize("arm", schedule_ids())
+def test_every_shipped_arm_loads_names_protocols_that_exist_and_rates_no_week_with_a_dose_in_it(arm):
+    schedule = resolved(load_schedule(arm))
+    assert set(schedule.digests) == set(schedule.protocols())
+    assert all(digest.startswith("sha256:") for digest in schedule.digests.values())
+    assert all(schedule.rating_valid(day) for day in schedule.rating_days)
+
+
+@pytest.mark.parametrize("arm", schedule_ids())
+def test_where_equal_contact_is_stated_it_is_equal(arm):
+    schedule = load_schedule(arm)
+    for other in schedule.same_contact_as:
+        assert load_schedule(other).contact_h == pytest.approx(schedule.contact_h)
+
+
+def test_concurrent_and_sequential_differ_only_in_when_the_first_session_is():
+    sequential, concurrent = load_schedule("sequential"), load_schedule("concurrent")
+    assert [s.day for s in sequential.sessions][1:] == [s.day for s in concurrent.sessions][1:]
+    assert concurrent.sessions[0].day == concurrent.doses[0].day == sequential.doses[0].day
+
+
+def test_the_rated_week_must_not_hold_a_dose():
+    schedule = load_schedule("ketamine-alone")
+    assert schedule.rating_valid(0)
+    assert not schedule.rating_valid(3)
+    assert schedule.rating_valid(7)
+
+
+def test_sessions_that_overlap_are_refused_with_their_days(tmp_path):
+    path = written(tmp_path, SESSION.format(days="1.0, 1.02", minutes=60))
+    with pytest.raises(KerpError, match="overlap") as caught:
+        read_schedule(path)
+    assert "1.02" in str(caught.value)
+
+
+def test_doses_that_overlap_are_refused(tmp_path):
+    with pytest.raises(KerpError, match="before the one before it has ended"):
+        read_schedule(written(tmp_path, DOSE.format(days="0, 0.01")))
+
+
+def test_several_faults_of_one_file_are_reported_at_once_with_lines(tmp_path):
+    text = SESSION.format(days="1", minutes=-5) + SESSION.format(days="60", minutes=60)
+    with pytest.raises(KerpError) as caught:
+        read_schedule(written(tmp_path, text))
+    assert len(caught.value.faults) >= 2
+    assert any(fault.line for fault in caught.value.faults)
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf", "1e9", '"ten"', "true"])
+def test_a_length_that_is_no_length_is_refused(tmp_path, bad):
+    with pytest.raises(KerpError):
+        read_schedule(written(tmp_path, SESSION.format(days="1", minutes=bad)))
+
+
+def test_a_schedule_written_for_another_version_of_a_protocol_is_refused(tmp_path):
+    text = SESSION.format(days="1", minutes=60) + 'protocol = "erp-alone"\n'
+    text += '[protocol_digests]\n"erp-alone" = "sha256:0000"\n'
+    with pytest.raises(KerpError, match="not the one this schedule was written for"):
+        read_schedule(written(tmp_path, text))
+
+
+def test_an_unknown_arm_is_refused_with_the_nearest_ones():
+    with pytest.raises(UnknownIdError, match="sequential"):
+        load_schedule("sequental")
