@@ -124,6 +124,15 @@ def test_a_pilot_of_18_per_arm_tells_the_difference_to_two_thirds_of_a_residual_
     assert precision_n_per_arm(half_width(18) - 1e-9) == 19
 
 
+def test_a_pilot_says_what_it_tells_and_a_crossover_that_only_its_first_period_counts(tmp_path: Path) -> None:
+    pilot = CliRunner().invoke(trial, ["power", "timing-pilot"], catch_exceptions=False).output
+    assert "36 patients tell the difference to +-0.68 residual SD (4.2 points)" in " ".join(pilot.split())
+    override = '\n[crossover_override]\ndecided_by = "A"\nreason = "B"\nwashout_days = 28.0\n'
+    file = written(tmp_path, BASE.replace('layout = "parallel"', 'layout = "crossover"') + override)
+    said = " ".join(CliRunner().invoke(trial, ["power", file], catch_exceptions=False).output.split())
+    assert "those of the first period" in said
+
+
 def test_every_fault_is_named_at_once_with_its_line(tmp_path: Path) -> None:
     text = (
         BASE.replace("day = 14.0\n", "day = 5.0\n")

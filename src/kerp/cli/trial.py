@@ -177,7 +177,7 @@ def show_command(*, design: str, as_json: bool) -> None:
     from kerp.trial.check import warnings
     from kerp.trial.load import find_design, load_planning
     from kerp.trial.sizing import costs
-    from kerp.trial.wording import cost_lines, design_lines
+    from kerp.trial.wording import design_lines, first_screen
 
     found = find_design(design)
     planning = load_planning(found.planning)
@@ -187,7 +187,7 @@ def show_command(*, design: str, as_json: bool) -> None:
         echo_json({"design": plain(found), "digest": digest(found), "costs": plain(cost), "warnings": plain(notes)})
         return
     click.secho(f"{found.id}: {found.title}", bold=True)
-    for line in cost_lines(planning, cost):
+    for line in first_screen(found, planning, cost):
         _wrapped(line, "  ")
     for name, text in design_lines(found):
         _wrapped(text, f"{name:22} ")
@@ -257,9 +257,10 @@ def power_command(
     Example: kerp trial power timing-2x2 --effect-points 1
     """
     from kerp.base.digest import plain
+    from kerp.trial.check import warnings
     from kerp.trial.load import find_design, load_planning
     from kerp.trial.sizing import costs, design_residual_sd, size_for
-    from kerp.trial.wording import cost_lines, size_lines
+    from kerp.trial.wording import first_screen, size_lines
 
     if effect_sd is not None and effect_points is not None:
         raise KerpError(Fault("the effect is given twice", ways_out=("keep --effect-sd or --effect-points",)))
@@ -275,8 +276,9 @@ def power_command(
     for line in size_lines(answer):
         _wrapped(line, "  ")
     click.echo()
-    for line in cost_lines(planning, cost):
+    for line in first_screen(found, planning, cost):
         _wrapped(line, "  ")
+    _warn(warnings(found))
 
 
 trial.add_command(simulate_command)

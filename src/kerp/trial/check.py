@@ -220,7 +220,8 @@ def _warn_crossover(design: Design) -> Iterator[Contradiction]:
     if design.layout != "crossover":
         return
     message = "crossover: a carry-over L biases the estimate by -L/2, and no test for it is reliable"
-    yield Contradiction(("layout",), message, ways_out=("read the first-period analysis as the primary one",))
+    way = ("sizes and simulations of kerp are those of the first period, as parallel groups",)
+    yield Contradiction(("layout",), message, ways_out=way)
     if any(arm.erp_days for arm in design.arms):
         message = "crossover with ERP: what was learned cannot be washed out; only the first period can be read"
         yield Contradiction(("layout",), message)

@@ -21,7 +21,7 @@ from kerp.trial.scenario import NORMAL, Layers, Scenario
 from kerp.trial.sizing import alpha_one_sided, costs, design_residual_sd
 from kerp.trial.tally import Tally, total
 from kerp.trial.truth import Truth, truth_from, truth_tasks
-from kerp.trial.wording import cost_lines
+from kerp.trial.wording import first_screen
 from kerp.trial.work import Work
 
 Progress = Callable[[int, int], None]  # blocks done, blocks in all
@@ -68,7 +68,7 @@ class Result:
             "replicates": self.replicates,
             "analysis": plain(design.endpoint),
             "warnings": [plain(note) for note in warnings(design)],
-            "first_screen": cost_lines(planning, costs(design, planning)),
+            "first_screen": first_screen(design, planning, costs(design, planning)),
             "residual_sd_points": sd,
             "assurance_closed_form": assurance(design, planning),
             "power_curve_closed_form": curve(design, planning, points),

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kerp.trial.design import Arm, Design, Planning
+from kerp.trial.power import half_width
 from kerp.trial.sizing import Costs, SizeAnswer, design_residual_sd
 
 _HUNDRED = 100.0
 
 
-def cost_lines(planning: Planning, cost: Costs) -> list[str]:
+def first_screen(design: Design, planning: Planning, cost: Costs) -> list[str]:
     """What must be read before anything else: the interaction, and the mechanism's own effect."""
+    pilot = [precision_line(design, planning)] if design.size.by == "precision" else []
+    return pilot + _cost_lines(planning, cost)
+
+
+def _cost_lines(planning: Planning, cost: Costs) -> list[str]:
     own, sd = cost.per_residual_sd, design_residual_sd(planning)
     found = f"{own.n_total} patients find an effect of 1 residual SD ({sd:.1f} Y-BOCS points)"
     return [f"{found} with {_percent(own.target)} power.", _interaction_line(cost), _mechanism_line(planning, cost)]
@@ -54,6 +60,15 @@ def size_lines(answer: SizeAnswer) -> list[str]:
     if answer.design_effect != 1:
         lines.append(f"therapists who treat in one arm only multiply it by {answer.design_effect:.2f}")
     return lines
+
+
+def precision_line(design: Design, planning: Planning) -> str:
+    """What the planned size tells about a two-arm difference, for a design sized by precision."""
+    per_arm = design.size.n_total // len(design.arms)
+    width = half_width(per_arm, design.size.confidence)
+    points = width * design_residual_sd(planning)
+    interval = f"+-{width:.2f} residual SD ({points:.1f} points)"
+    return f"{design.size.n_total} patients tell the difference to {interval}: a pilot, not a test."
 
 
 def design_lines(design: Design) -> Iterator[tuple[str, str]]:
