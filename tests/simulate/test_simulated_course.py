@@ -153,3 +153,29 @@ def test_a_scale_of_the_past_hour_is_valid_once_an_hour_has_passed_since_the_dos
     assert all(row["valid_for_analysis"] for row in late)
     kinds = [deviation.kind for deviation in deviations(course.protocol, course.state, course.end_ms)]
     assert "reference_period" not in kinds
+
+
+def test_free_text_never_leaves_in_a_table(tmp_path: Path) -> None:
+    from kerp.session.events import AdverseEvent, Debrief, DeviationNoted, Ritual, RitualSeen
+
+    resolved = load_protocol("ketamine-alone-iv")
+    simulated = simulate_course(resolved, 8)
+    secret = "Mrs Example of 12 Sample Street"
+    last = simulated.entries[-1]
+    said = [
+        AdverseEvent(code="nausea", grade=1, text=secret, action=secret),
+        DeviationNoted(category="other", text=secret),
+        Debrief(learned=secret, note=secret),
+        RitualSeen(kind=Ritual.MENTAL, judged_by="therapist", note=secret),
+    ]
+    more = tuple(
+        Entry(
+            seq=last.seq + n, id=f"more-{n}", occurred_ms=last.occurred_ms, recorded_ms=last.recorded_ms, actor="nurse-1",
+            role="nurse", session="dosing", event=event,
+        )
+        for n, event in enumerate(said, start=1)
+    )  # fmt: skip
+    raw = "".join(lines((*simulated.entries, *more), simulated.protocol)).encode()
+    write_tables([replay(read_log_bytes(raw, where="log"))], tmp_path / "tables")
+    for path in (tmp_path / "tables").iterdir():
+        assert b"Sample Street" not in path.read_bytes(), path.name
