@@ -170,8 +170,8 @@ def test_free_text_never_leaves_in_a_table(tmp_path: Path) -> None:
     ]
     more = tuple(
         Entry(
-            seq=last.seq + n, id=f"more-{n}", occurred_ms=last.occurred_ms, recorded_ms=last.recorded_ms, actor="nurse-1",
-            role="nurse", session="dosing", event=event,
+            seq=last.seq + n, id=f"more-{n}", occurred_ms=last.occurred_ms, recorded_ms=last.recorded_ms,
+            actor="nurse-1", role="nurse", session="dosing", event=event,
         )
         for n, event in enumerate(said, start=1)
     )  # fmt: skip
