@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 WIDTH, HEIGHT = 480, 220
+BAR = 300
 LEFT, RIGHT, TOP, BOTTOM = 40, 12, 12, 32
 
 
@@ -44,7 +45,6 @@ class Bar:
     value: int
     of: int
     width: float
-    y: float
     kind: str = ""
 
 
@@ -121,9 +121,5 @@ def trajectories(series: Sequence[tuple[str, Sequence[tuple[float, float]]]], hi
 
 
 def bars(counts: Sequence[tuple[str, int, int, str]]) -> tuple[Bar, ...]:
-    """Horizontal bars of (label, value, of, kind); the longest `of` fills the width."""
-    longest = max((of for _, _, of, _ in counts), default=0)
-    return tuple(
-        Bar(label, value, of, _scaled(value, 0, longest, 0, 300), 8 + 30 * number, kind)
-        for number, (label, value, of, kind) in enumerate(counts)
-    )
+    """Horizontal bars of (label, value, of, kind): the share of each `of` that is reached."""
+    return tuple(Bar(label, value, of, _scaled(value, 0, of, 0, BAR), kind) for label, value, of, kind in counts)
