@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import Phase as Search
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -148,7 +149,7 @@ def test_metacognitive_therapy_keeps_more_of_the_same_session(course):
     assert odds == pytest.approx(2.0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, phases=(Search.explicit, Search.generate))  # shrinking takes minutes
 @given(data=st.data())
 @pytest.mark.parametrize("model_id", EVERY_MODEL)
 def test_belief_and_ratings_stay_in_bounds_for_all_admissible_parameters(model_id, data):

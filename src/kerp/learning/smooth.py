@@ -55,4 +55,4 @@ def riccati(xp: Any, v: Array, loss: Array, gain: Array, pull: Array, rest: Arra
     slope = slope0 - 2.0 * gain * v
     w = xp.sqrt(slope0 * slope0 + 4.0 * gain * pull * rest + _TINY)
     t = xp.tanh(0.5 * w * days)
-    return 2.0 * f * t / (w - slope * t)
+    return 2.0 * f * t / (w - slope * t + 1e-300)  # 0/0 at an unstable fixed point, where f is 0

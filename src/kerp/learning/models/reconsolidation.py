@@ -50,12 +50,17 @@ class Reconsolidation(LoopModel):
         return self.rewrite(xp, after, p, u, days) if phase == Phase.SESSION else after
 
     def rewrite(self, xp: Any, s: Any, p: Bound, u: Inputs, days: Array) -> Any:
-        """`dT/dt = kappa_r E i exp(-t_exposed/tau_r) T (1 - T)`, at most as far as V may go."""
+        """`dT/dt = kappa_r E i exp(-t_exposed/tau_r) T (1 - T)`, at most as far as belief stays a probability.
+
+        The trace, what is left of it by consolidated safety, and the belief of the moment all stay in [0, 1].
+        """
         fresh = xp.exp(-s.exposed * MIN_PER_DAY / p.free.tau_r)
         push = p.free.kappa_r * u.E * u.i * fresh * MIN_PER_DAY * days
-        moved_T = self._moved(xp, s.T, push)
-        moved_V = self._moved(xp, self.belief(s, p), push)
-        return s._replace(T=s.T + xp.where(abs(moved_T) < abs(moved_V), moved_T, moved_V))
+        moved = self._moved(xp, s.T, push)
+        for bounded in (s.T - s.S, self.belief(s, p)):
+            other = self._moved(xp, bounded, push)
+            moved = xp.where(abs(other) < abs(moved), other, moved)
+        return s._replace(T=s.T + moved)
 
     def _moved(self, xp: Any, v: Array, push: Array) -> Array:
         """How far a shift of the logit by `push` moves v: exact, and nowhere at 0 and 1."""
