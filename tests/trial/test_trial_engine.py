@@ -18,7 +18,7 @@ from kerp.trial.load import design_ids, load_design, load_planning
 from kerp.trial.operating import Operating, assurance, curve, operating, proportion
 from kerp.trial.power import contrast_n_total, contrast_power, residual_sd
 from kerp.trial.regression import Tables, ancova, estimate, regressors
-from kerp.trial.run import normal_scenarios
+from kerp.trial.run import normal_scenarios, scenarios_for
 from kerp.trial.scenario import NO_LAYERS, Layers, Scenario, layers_named
 from kerp.trial.sizing import alpha_one_sided, design_residual_sd
 from kerp.trial.tally import total
@@ -291,3 +291,13 @@ def test_enrolment_takes_as_long_as_its_rate_says_and_screening_as_many_as_are_i
     rate = PLANNING.sites.value * PLANNING.enrolment_per_site.value
     assert found.months_to_enrol.within(34 / rate, 4)
     assert found.screened == pytest.approx(34 / PLANNING.eligible_share.value, rel=0.03)
+
+
+def test_a_simulated_power_curve_follows_the_closed_form() -> None:
+    design = fast("timing-two-arm")
+    worlds = scenarios_for(design, PLANNING, ("normal",), 1.0, NO_LAYERS, curve=True)
+    assert [item.name for item in worlds] == ["planned effect", "assurance", "0 times", "0.5 times", "1.5 times"]
+    for item in worlds[2:]:
+        found = run(item, 1500)
+        (stated,) = curve(design, PLANNING, (item.effect_points,))
+        assert found.primary.power.value == pytest.approx(stated["power"], abs=0.015 + 3 * found.primary.power.mcse)

@@ -186,6 +186,7 @@ def test_simulate_refuses_bad_requests_before_writing(tmp_path: Path) -> None:
     out = tmp_path / "none"
     for extra, message in (
         (["--workers", "1", "--cluster", "tcp://x:1"], "not both"),
+        (["--replicates", "1"], "too few or too many trials"),
         (["--model", "telepathy"], "telepathy"),
         (["--layers", "weather"], "no such layer"),
     ):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--effect-sd", type=float, help="Effect in the normal world, residual SDs.  [default: as planned]")
 @click.option("--layers", default="all", show_default=True, help="all, none, or names: what goes wrong.")
+@click.option("--curve", is_flag=True, help="Simulate 0, 0.5 and 1.5 times the planned effect as well.")
 @click.option("--workers", type=int, help="Local processes.  [default: one per processor]")
 @click.option("--cluster", help="A Dask scheduler instead, tcp://host:port.")
 @click.option("--resume", is_flag=True, help="Take finished blocks from the folder.")
@@ -44,6 +45,7 @@ def simulate_command(
     models: tuple[str, ...],
     effect_sd: float | None,
     layers: str,
+    curve: bool,
     workers: int | None,
     cluster: str | None,
     resume: bool,
@@ -60,11 +62,12 @@ def simulate_command(
     Example: kerp trial simulate timing-two-arm --replicates 200 --seed 1 --model opposite --out out/opposite
     """
     from kerp.trial.cache import BlockCache
-    from kerp.trial.run import simulate
+    from kerp.trial.run import check_run, simulate
 
-    scenarios = _scenarios(design, models, effect_sd, layers)
+    scenarios = _scenarios(design, models, effect_sd, layers, curve)
     executor = _executor(workers, cluster)
     cache = BlockCache(out / "blocks")
+    check_run(seed, replicates, scenarios)
     if not resume:
         _forget(out)
     with executor as run, _progress() as report:
@@ -82,13 +85,15 @@ def simulate_command(
         _show(result, data, out)
 
 
-def _scenarios(design: str, models: tuple[str, ...], effect_sd: float | None, layers: str) -> list[Scenario]:
+def _scenarios(
+    design: str, models: tuple[str, ...], effect_sd: float | None, layers: str, curve: bool
+) -> list[Scenario]:
     from kerp.trial.load import find_design, load_planning
     from kerp.trial.run import scenarios_for
     from kerp.trial.scenario import layers_named
 
     found = find_design(design)
-    return scenarios_for(found, load_planning(found.planning), models, effect_sd, layers_named(layers))
+    return scenarios_for(found, load_planning(found.planning), models, effect_sd, layers_named(layers), curve=curve)
 
 
 def _executor(workers: int | None, cluster: str | None) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kerp import __version__
@@ -27,6 +27,7 @@ from kerp.trial.work import Work
 Progress = Callable[[int, int], None]  # blocks done, blocks in all
 MOST_REPLICATES = 1_000_000
 CURVE_POINTS = 25
+CURVE_FACTORS = (0.0, 0.5, 1.5)  # of the planned effect
 CORE = "core"
 # the acute couplings of the core model, all in favour of exposure under the drug, and all against it
 OPPOSITE = {"opposite": ("core:kappa_a=+,kappa_c=+", "core:kappa_a=-,kappa_c=-")}
@@ -113,30 +114,39 @@ def own_size(world: WorldRun, found: Operating) -> int | None:
 def normal_scenarios(design: Design, planning: Planning, effect_sd: float, layers: Layers) -> list[Scenario]:
     """The planned effect, and the effect drawn anew in each trial from its prior (assurance)."""
     sd = design_residual_sd(planning)
-    common = {"design": design, "planning": planning, "layers": layers, "model": NORMAL}
-    return [
-        Scenario(name="planned effect", effect_points=effect_sd * sd, **common),  # type: ignore[arg-type]
-        Scenario(
-            name="assurance",
-            effect_points=planning.assurance_mean.value * sd,
-            effect_spread_points=planning.assurance_sd.value * sd,
-            **common,  # type: ignore[arg-type]
-        ),
-    ]
+    bare = Scenario(
+        name="planned effect", design=design, planning=planning, effect_points=effect_sd * sd, layers=layers
+    )
+    mean, spread = planning.assurance_mean.value * sd, planning.assurance_sd.value * sd
+    return [bare, replace(bare, name="assurance", effect_points=mean, effect_spread_points=spread)]
 
 
 def scenarios_for(
-    design: Design, planning: Planning, models: Sequence[str], effect_sd: float | None, layers: Layers
+    design: Design,
+    planning: Planning,
+    models: Sequence[str],
+    effect_sd: float | None,
+    layers: Layers,
+    *,
+    curve: bool = False,
 ) -> list[Scenario]:
-    """The worlds of a run: the planned effect and the prior for `normal`, one for each mechanism; both by default."""
-    effect = effect_sd if effect_sd is not None else design.size.effect_sd
+    """The worlds of a run: the planned effect and the prior for `normal`, one for each mechanism; both by default.
+
+    `curve` adds normal worlds at other multiples of the planned effect: points of a simulated power curve.
+    """
+    effect = next(value for value in (effect_sd, design.size.effect_sd, 1.0) if value is not None)
     found: list[Scenario] = []
     for model in models or (NORMAL, CORE):
         if model == NORMAL:
-            found += normal_scenarios(design, planning, 1.0 if effect is None else effect, layers)
+            worlds = normal_scenarios(design, planning, effect, layers)
+            found += worlds + ([_times(worlds[0], factor) for factor in CURVE_FACTORS] if curve else [])
         else:
             found += [_virtual(design, planning, text, layers) for text in OPPOSITE.get(model, (model,))]
     return found
+
+
+def _times(world: Scenario, factor: float) -> Scenario:
+    return replace(world, name=f"{factor:g} times", effect_points=factor * world.effect_points)
 
 
 def _virtual(design: Design, planning: Planning, model: str, layers: Layers) -> Scenario:
@@ -155,7 +165,7 @@ def simulate(
     progress: Progress | None = None,
 ) -> Result:
     """Run every world. Blocks found in the cache are not computed again; the result is the same either way."""
-    _check(root, replicates, scenarios)
+    check_run(root, replicates, scenarios)
     parts = [truth_tasks(scenario, root) for scenario in scenarios]
     blocks = sum(-(-replicates // trials_per_block(scenario)) for scenario in scenarios)
     desk = _Desk(executor, cache, progress or _silent, sum(len(part) for part in parts) + blocks)
@@ -213,7 +223,8 @@ class _Desk:
         self.progress(self.done, self.due)
 
 
-def _check(root: int, replicates: int, scenarios: Sequence[Scenario]) -> None:
+def check_run(root: int, replicates: int, scenarios: Sequence[Scenario]) -> None:
+    """Refuse a run that cannot be, with every reason, before anything is touched."""
     faults = []
     if root < 0:
         faults.append(Fault("a seed is a whole number, zero or more", field="seed", found=str(root)))
