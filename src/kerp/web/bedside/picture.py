@@ -6,6 +6,7 @@ Nothing is concluded here. Phase, due items, gate, advice and blockers are the e
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from kerp.base.digest import plain
@@ -38,12 +39,19 @@ from kerp.web.bedside.forecast import may_see
 from kerp.web.course import protocol_of, state_of
 from kerp.web.models import Log, Person
 
+AHEAD = 12  # due times of one prompt that a device knows beforehand
+
 
 def picture(log: Log, session: str, person: Person, now_ms: int) -> dict[str, Any]:
     """Everything of one session at `now_ms`."""
     protocol, state = protocol_of(log), state_of(log)
     now = status(protocol, state, now_ms, session)
-    shown = {"now_ms": now_ms, "speed": log.clock_speed, "head": log.head_seq} | _status(now)
+    shown = {
+        "now_ms": now_ms,
+        "speed": log.clock_speed,
+        "head": log.head_seq,
+        "participant": log.participant.code,
+    } | _status(now)
     if now.view is not None:
         shown |= _session(now.view, now, state)
     return shown | {"forecast": may_see(log, person)}
@@ -116,7 +124,17 @@ def _prompt(view: View, prompt: Prompt, slot: Any) -> dict[str, Any] | None:
         "due_ms": due_ms,
         "late_ms": due_ms + round(prompt.late_after_min * 60_000),
         "missed_ms": due_ms + round(prompt.missed_after_min * 60_000),
+        "later_ms": _later(view, prompt),
     }
+
+
+def _later(view: View, prompt: Prompt) -> list[int]:
+    """The next times, as far as today's facts tell: for a device that loses contact."""
+    times: list[int] = []
+    while len(times) < AHEAD and (due := next_due_ms(view, prompt)) is not None:
+        times.append(due)
+        view = replace(view, now_ms=due)
+    return times
 
 
 def gate(view: View) -> list[dict[str, Any]]:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from django.urls import path
 
-from kerp.web.bedside import api
+from kerp.web.bedside import api, pages
 
 _API = "api/sessions/<uuid:log_id>/<slug:session>/"
 
+_PAGE = "bedside/<uuid:log_id>/<slug:session>/"
+
 urlpatterns = [
+    path("bedside/", pages.sessions, name="sessions"),
+    path("bedside/shell", pages.shell, name="bedside_shell"),
+    path("bedside/worker.js", pages.worker, name="bedside_worker"),
+    path("bedside/unlock", pages.unlock, name="bedside_unlock"),
+    path("bedside/<uuid:log_id>/open/", pages.open_session, name="open_session"),
+    path(_PAGE, pages.bedside, name="bedside"),
+    path(_PAGE + "dose/", pages.dose, name="bedside_dose"),
+    path(_PAGE + "sign/", pages.sign, name="bedside_sign"),
     path("api/time", api.clock, name="api_time"),
     path("api/schema", api.description, name="api_schema"),
     path(_API + "entries", api.entries, name="api_entries"),

@@ -1,0 +1,87 @@
+// Forms of single entries: vital signs, sedation, expectancy, adverse event, medication, rituals, coaching.
+
+import { choice, field, h, number, words } from "./dom.js";
+import { form } from "./dialogs.js";
+
+const value = (data, name) => { const text = data.get(name)?.trim(); return text ? Number(text.replace(",", ".")) : null; };
+
+export function vitals(app) {
+  const box = (name, label, attributes) => field(label, number({ name, ...attributes }));
+  let position = "";
+  return form("Vital signs", [h("div.b-grid2", {}, box("systolic_mmhg", "Systolic (mm Hg)", { min: 0, max: 400 }), box("diastolic_mmhg", "Diastolic (mm Hg)", { min: 0, max: 400 }), box("heart_rate_per_min", "Heart rate (/min)", { min: 0, max: 400 }), box("spo2_pct", "SpO₂ (%)", { min: 0, max: 100 }), box("respiratory_rate_per_min", "Breaths (/min)", { min: 0, max: 150 })),
+    field("Position", choice("Position", [["sitting", "Sitting"], ["lying", "Lying"], ["", "Other"]], position, (chosen) => { position = chosen; }))],
+  (data) => {
+    const names = ["systolic_mmhg", "diastolic_mmhg", "heart_rate_per_min", "spo2_pct", "respiratory_rate_per_min"];
+    const event = Object.fromEntries(names.map((name) => [name, value(data, name)]).filter(([, given]) => given !== null));
+    if (!Object.keys(event).length) return "Nothing was typed.";
+    if (Object.values(event).some((given) => !Number.isFinite(given) || given < 0)) return "That is not a number.";
+    if (event.spo2_pct > 100) return "SpO₂ is a percentage.";
+    if ((event.systolic_mmhg === undefined) !== (event.diastolic_mmhg === undefined)) return "Systolic and diastolic go together.";
+    if (event.systolic_mmhg !== undefined && event.systolic_mmhg <= event.diastolic_mmhg) return "Systolic is above diastolic.";
+    const shown = [event.systolic_mmhg ? `${event.systolic_mmhg}/${event.diastolic_mmhg}` : "", event.spo2_pct ? `SpO₂ ${event.spo2_pct}` : ""].filter(Boolean).join(", ");
+    app.record({ type: "vitals", ...event, position }, { text: `Vital signs ${shown}` });
+    return undefined;
+  });
+}
+
+const LEVELS = [[5, "Alert: answers readily to the name"], [4, "Slow answer to the name"], [3, "Answers only when called loudly or again"], [2, "Answers only to prodding"], [1, "Answers only to a painful squeeze"], [0, "No answer"]];
+
+export function sedation(app) {
+  return form("Sedation, MOAA/S", [h("div.b-big", {}, LEVELS.map(([level, text]) => h("button", { type: "submit", value: String(level) }, h("strong", {}, String(level)), ` ${text}`)))],
+    (_, node) => {
+      if (!/^\d$/.test(node.dataset.chosen)) return "Tap a level.";
+      app.record({ type: "sedation", moaas: Number(node.dataset.chosen), rated_by: app.status.me.role }, { text: `MOAA/S ${node.dataset.chosen}` });
+      return undefined;
+    }, { button: "Choose a level above" });
+}
+
+export function expectancy(app, after = false, block = "") {
+  const open = block || app.status.exposure.blocks.at(-1)?.name || `b${app.status.exposure.blocks.length + 1}`;
+  return form(after ? "Expectancy after the exposure" : "Expectancy before the exposure",
+    [field("How likely is the feared outcome? (0–100 %)", number({ name: "probability", min: 0, max: 100 })), field("Worst distress expected (0–100)", number({ name: "worst", min: 0, max: 100 }))],
+    (data) => {
+      const probability = value(data, "probability"), worst = value(data, "worst");
+      if (probability === null || probability < 0 || probability > 100 || worst < 0 || worst > 100) return "A number from 0 to 100 is asked for.";
+      app.record({ type: "expectancy", block: open, after, probability_pct: probability, worst_distress: worst }, { text: `Expectancy ${probability} %` });
+      return undefined;
+    });
+}
+
+const CODES = ["nausea", "vomiting", "dizziness", "headache", "anxiety", "dissociation_distressing", "chest_pain", "neurological_sign", "persecutory_idea", "hypertension", "other"];
+
+export function adverseEvent(app) {
+  let code = "", grade = 0, relation = "unclear";
+  return form("Adverse event", [
+    field("What", choice("What", CODES.map((one) => [one, words(one)]), code, (chosen) => { code = chosen; })),
+    field("Grade", choice("Grade", [1, 2, 3, 4, 5].map((one) => [one, `${one} ${["mild", "moderate", "severe", "life-threatening", "fatal"][one - 1]}`]), grade, (chosen) => { grade = chosen; })),
+    field("Thought to come from", choice("Relation", app.plan.codes.relations.map((one) => [one, words(one)]), relation, (chosen) => { relation = chosen; })),
+    h("label.b-check", {}, h("input", { type: "checkbox", name: "serious" }), h("span", {}, "Serious")),
+    field("What was seen and done", h("textarea", { name: "text", rows: 2, maxLength: 2000 }), "No names, no dates of birth."),
+  ], (data) => {
+    if (!code || !grade) return "What it was, and how severe, are asked for.";
+    app.record({ type: "adverse_event", code, grade, serious: data.get("serious") === "on", relation, text: data.get("text") }, { text: `Adverse event: ${words(code)}, grade ${grade}` });
+    return undefined;
+  });
+}
+
+export function medication(app) {
+  let kind = "";
+  return form("Medication given", [
+    field("Kind", choice("Kind", app.plan.codes.medication.map((one) => [one, words(one)]), kind, (chosen) => { kind = chosen; })),
+    field("Name", h("input", { name: "name", maxLength: 200 })), field("Amount, with its unit", h("input", { name: "amount", maxLength: 60 })), field("Route", h("input", { name: "route", maxLength: 60 })),
+    field("Ordered by", h("input", { name: "by", maxLength: 60 }), "Role or sign-in name."),
+  ], (data) => {
+    if (!kind || !data.get("name").trim()) return "Kind and name are asked for.";
+    app.record({ type: "medication_given", kind, name: data.get("name").trim(), amount: data.get("amount"), route: data.get("route"), ordered_by: data.get("by") }, { text: `Given: ${data.get("name")}` });
+    return undefined;
+  });
+}
+
+export function comment(app, title, submit, label = "Reason") {
+  return form(title, [field(label, h("textarea", { name: "why", rows: 2, maxLength: 2000 }))], (data) => {
+    const text = data.get("why").trim();
+    if (!text) return `${label}: this may not be empty.`;
+    submit(text);
+    return undefined;
+  });
+}

@@ -1,0 +1,40 @@
+// Instruments as forms built from their data; "no answer" with its reason, never a zero (M21).
+
+import { field, h, number } from "./dom.js";
+import { form } from "./dialogs.js";
+
+const REASONS = [["too_dissociated", "Too dissociated"], ["asleep", "Asleep"], ["refused", "Refused"], ["not_asked", "Not asked"], ["technical", "Technical"]];
+
+export function missed(app, instrument, title) {
+  return form(`${title}: no answer`, [h("p", {}, "It stays missing. It is not a zero."), h("div.b-big", {}, REASONS.map(([code, text]) => h("button", { type: "submit", name: "reason", value: code }, text)))],
+    (_, node) => { app.record({ type: "rating_missed", instrument, reason: node.dataset.chosen }, { text: `${title}: no answer` }); }, { button: "Other reason" }).finally(() => {});
+}
+
+document.addEventListener("click", (event) => { // which of several submit buttons was pressed
+  const button = event.target.closest?.("form button[type=submit]");
+  if (button) button.form.dataset.chosen = button.value || "other";
+}, true);
+
+export function askScale(app, scale) {
+  const rows = scale.items.map((item) => h("fieldset.b-item", {}, h("legend", {}, item.label), answers(item)));
+  return form(scale.name, [h("div.b-items", {}, rows)], (data) => {
+    const given = Object.fromEntries(scale.items.map((item) => [item.id, read(data.get(item.id), item)]));
+    if (Object.values(given).some(Number.isNaN)) return "One answer is not on its scale.";
+    const by = scale.rater === "self" ? "participant" : app.status.me.role;
+    app.record({ type: "scale_answers", instrument: scale.id, version: scale.version, answers: given, rated_by: by, text_pack: scale.text_pack }, { text: `${scale.name} recorded` });
+    return undefined;
+  }, { wide: true });
+}
+
+function read(text, item) {
+  if (text === null || text === "") return null;
+  const value = Number(text);
+  return value >= item.min && value <= item.max ? value : NaN;
+}
+
+function answers(item) {
+  const count = Math.round((item.max - item.min) / item.step) + 1;
+  if (!item.codes.length && count > 11) return field(`${item.min} to ${item.max} ${item.unit ?? ""}`, number({ name: item.id, min: item.min, max: item.max, step: item.step }), [item.low, item.high].filter(Boolean).join(" – "));
+  const options = item.codes.length ? item.codes.map((one) => [one.code, `${one.code} ${one.label}`]) : Array.from({ length: count }, (_, at) => [item.min + at * item.step, String(item.min + at * item.step)]);
+  return h("div.answers", {}, [...options, ["", "not answered"]].map(([value, text]) => h("label", { class: value === "" ? "missing" : "" }, h("input", { type: "radio", name: item.id, value: String(value), checked: value === "" }), text)));
+}

@@ -1,0 +1,203 @@
+"""Browser tests: a real `kerp serve` in a process of its own, and the system's Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+SHOTS = HERE.parents[1] / "out" / "screens"
+CHROMIUM = next(
+    (path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), "/usr/bin/chromium"
+)
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+TABLET, PHONE, DESK = (768, 1024), (390, 844), (1280, 800)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@dataclass
+class Served:
+    """A working installation."""
+
+    data: Path
+    logs: list[str]
+    password: str
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        environment = os.environ | {"KERP_DEMO": "1", "KERP_DATA_DIR": str(self.data)}
+        command = [
+            str(Path(sys.executable).with_name("kerp")),
+            "serve",
+            "--port",
+            str(self.port),
+            "--data-dir",
+            str(self.data),
+        ]
+        with (self.data / "served.txt").open("ab") as out:
+            self.process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
+        self.wait()
+
+    def wait(self) -> None:
+        for _ in range(900):
+            try:
+                with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
+                    if answer.status == 200:
+                        return
+            except OSError:
+                time.sleep(0.1)
+        raise RuntimeError((self.data / "served.txt").read_text()[-3000:])
+
+    def kill(self, how: int = signal.SIGKILL) -> None:
+        assert self.process is not None
+        self.process.send_signal(how)
+        self.process.wait(20)
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+
+def seeded(speed: int = 1, protocol: str = "bottemanne2021-iv", participants: int = 1) -> Served:
+    folder = Path(tempfile.mkdtemp(prefix="kerp-browser-"))
+    command = [sys.executable, str(HERE / "seed.py"), str(folder), str(speed), protocol, str(participants)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr[-3000:]
+    told = json.loads(made.stdout.strip().splitlines()[-1])
+    return Served(folder, told["logs"], told["password"])
+
+
+@pytest.fixture(scope="module")
+def serving():
+    """`serving(speed=1, participants=2)`: an installation that is served."""
+    running = []
+
+    def serve(**options) -> Served:
+        served = seeded(**options)
+        served.start()
+        running.append(served)
+        return served
+
+    yield serve
+    for served in running:
+        served.kill(signal.SIGTERM)
+        shutil.rmtree(served.data, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Person:
+    """One signed-in browser."""
+
+    def __init__(self, browser, served: Served, role: str, size=TABLET, context=None) -> None:
+        self.served = served
+        self.context = context or browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            base_url=served.url,
+            reduced_motion="reduce",
+            has_touch=True,
+        )
+        self.page = self.context.pages[0] if self.context.pages else self.context.new_page()
+        self.page.set_default_timeout(10_000)
+        self.faults: list[str] = []
+        self.foreign: list[str] = []
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on(
+            "console",
+            lambda message: (
+                self.faults.append(message.text)
+                if message.type == "error" and "Failed to load resource" not in message.text
+                else None
+            ),
+        )
+        self.page.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith((served.url, "data:", "blob:")) else self.foreign.append(request.url)
+            ),
+        )
+        self.page.goto("/account/login/")
+        self.page.fill("input[name=login]", role)
+        self.page.fill("input[name=password]", served.password)
+        self.page.press("input[name=password]", "Enter")
+        self.page.wait_for_url(lambda url: "/account/login" not in url)
+
+    def open(self, log: str, plan: str = "dosing") -> None:
+        """Open a session in the office, and with it the bedside page."""
+        self.page.goto(f"/bedside/{log}/open/")
+        self.page.check(f"input[name=plan][value={plan}]")
+        self.page.click("main button.primary")
+        self.ready()
+
+    def bedside(self, log: str, session: str = "dosing-1") -> None:
+        self.page.goto(f"/bedside/{log}/{session}/")
+        self.ready()
+
+    def ready(self) -> None:
+        self.page.wait_for_selector("#head:not([hidden]) .b-clock")
+
+    def tap(self, key: str) -> None:
+        self.page.click(f'[data-key="{key}"]')
+
+    def tab(self, name: str) -> None:
+        self.tap(f"tab-{name}")
+
+    def saved(self, timeout: float = 10_000) -> None:
+        self.page.wait_for_selector('.b-badge[data-state="saved"]', timeout=timeout)
+        self.page.wait_for_function("globalThis.kerp.outbox.count === 0", timeout=timeout)
+
+    def status(self) -> dict:
+        return self.page.evaluate("async () => (await globalThis.kerp.api.get('status')).data")
+
+    def entries(self) -> list[dict]:
+        return self.page.evaluate("async () => (await globalThis.kerp.api.get('entries')).data.entries")
+
+    def shot(self, name: str) -> None:
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        size = self.page.viewport_size
+        self.page.screenshot(path=str(SHOTS / f"{name}-{size['width']}x{size['height']}.png"))
+
+
+@pytest.fixture
+def person(chromium):
+    """`person(served, "nurse")`."""
+    made = []
+
+    def sign_in(served: Served, role: str, size=TABLET) -> Person:
+        one = Person(chromium, served, role, size)
+        made.append(one)
+        return one
+
+    yield sign_in
+    for one in made:
+        one.context.close()
