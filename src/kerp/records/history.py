@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from kerp.base.elapsed import MS_PER_MIN, ms_from_min
+from kerp.base.elapsed import MS_PER_DAY, MS_PER_MIN, ms_from_min
 from kerp.evidence.sourced import Mark
 from kerp.protocol.model import Level, Track
 from kerp.records.course import Course
@@ -193,6 +193,21 @@ def _moments(course: Course) -> Iterator[_Moment]:
             yield _Moment(at_ms, "", reader.advice(at_ms))
 
 
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """Advice of a session that is over, as long as neither its record nor that of the course changes."""
+
+    record: SessionRecord
+    course: SessionRecord
+    advice: tuple[Advice, ...]
+
+
+def _settled_ms(view: View) -> int:
+    """When the last form of a session that was left can no longer be answered."""
+    slots = slots_of(replace(view, now_ms=view.now_ms + MS_PER_DAY * 365))
+    return max((slot.due_ms + ms_from_min(slot.prompt.missed_after_min) for slot in slots), default=0)
+
+
 class _Reader:
     """Reads the log an entry at a time and keeps the views that the new entry did not touch."""
 
@@ -200,6 +215,7 @@ class _Reader:
         self.protocol = course.protocol
         self.state = State()
         self._views: dict[str, View] = {}
+        self._settled: dict[str, _Settled] = {}
         self._last_written_ms: int | None = None
 
     def read(self, entry: Entry) -> None:
@@ -210,12 +226,22 @@ class _Reader:
 
     def advice(self, now_ms: int) -> tuple[Advice, ...]:
         """The same as `advise`, without reading again what has not changed."""
-        views = [self._view(record, now_ms) for record in self.state.sessions]
         found = course_advice(self.protocol, self.state, now_ms)
         course = tuple(found)
-        for view in views:
-            found += of_session(view, course, current=view is views[-1])
+        for record in self.state.sessions:
+            found += self._of_record(record, course, now_ms)
         return tuple(with_answers(self.state, found))
+
+    def _of_record(self, record: SessionRecord, course: tuple[Advice, ...], now_ms: int) -> Iterable[Advice]:
+        """Advice of one session; that of an earlier one which nothing can change any more is kept."""
+        kept = self._settled.get(record.id)
+        if kept is not None and kept.record is record and kept.course is self.state.course:
+            return kept.advice
+        view, current = self._view(record, now_ms), record is self.state.sessions[-1]
+        advice = tuple(of_session(view, course, current=current))
+        if not current and view.discharged and now_ms >= _settled_ms(view):
+            self._settled[record.id] = _Settled(record, self.state.course, advice)
+        return advice
 
     def _view(self, record: SessionRecord, now_ms: int) -> View:
         known = self._views.get(record.id)

@@ -9,9 +9,9 @@ from kerp.base.elapsed import MS_PER_DAY, MS_PER_MIN
 from kerp.protocol.model import Protocol, Visit
 from kerp.session.calendar import day_start_ms, knows_time_of_day, study_day_at, study_days_between
 from kerp.session.drug_track import drug_track
-from kerp.session.events import CallMade, Entry, Observed, VisitHeld
+from kerp.session.events import CallMade, Entry, Observed, Strand, VisitHeld
 from kerp.session.exposure_track import exposure_track
-from kerp.session.state import State
+from kerp.session.state import SessionRecord, State
 
 
 class VisitState(StrEnum):
@@ -40,20 +40,26 @@ class VisitStatus:
 
 def dose_entries(state: State) -> tuple[Entry, ...]:
     """The start of each dose given in the course, in order."""
-    ids = [drug_track(record).t0_entry for record in state.sessions]
-    return _in_order(state, ids)
+    found = [_named(record, Strand.DRUG, drug_track(record).t0_entry) for record in state.sessions]
+    return _in_order(found)
 
 
 def exposure_entries(state: State) -> tuple[Entry, ...]:
     """The first exposure of each session, in order."""
-    blocks = [exposure_track(record).blocks for record in state.sessions]
-    return _in_order(state, [min(b, key=lambda block: block.started_ms).entry for b in blocks if b])
+    found = []
+    for record in state.sessions:
+        blocks = exposure_track(record).blocks
+        if blocks:
+            found.append(_named(record, Strand.EXPOSURE, min(blocks, key=lambda block: block.started_ms).entry))
+    return _in_order(found)
 
 
-def _in_order(state: State, ids: list[str]) -> tuple[Entry, ...]:
-    placed = (item.entry for record in state.sessions for strand in record.strands for item in strand)
-    wanted = set(ids)
-    return tuple(sorted((e for e in placed if e.id in wanted), key=lambda e: (e.occurred_ms, e.seq)))
+def _named(record: SessionRecord, strand: Strand, identifier: str) -> Entry | None:
+    return next((item.entry for item in record.strand(strand) if item.id == identifier), None)
+
+
+def _in_order(found: list[Entry | None]) -> tuple[Entry, ...]:
+    return tuple(sorted((entry for entry in found if entry), key=lambda entry: (entry.occurred_ms, entry.seq)))
 
 
 def anchor_of(state: State, visit: Visit) -> Entry | None:

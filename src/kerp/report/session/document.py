@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from kerp.records.course import Course
 from kerp.records.history import AdviceSpan, advice_history
 from kerp.records.logfile import Log
 from kerp.records.replay import differences, replay
-from kerp.report.page import Facts, Figure, Page, Section, Subhead, Table, Text, render
+from kerp.report.page import Block, Facts, Page, Section, Subhead, Table, Text, render
 from kerp.report.session.conduct_tables import (
     adverse_events_table,
     advice_table,
@@ -104,7 +104,12 @@ def _badges(course: Course) -> Iterator[str]:
 
 def _sections(reading: Reading) -> Iterator[Section]:
     course = reading.course
-    yield Section("short", "In short", (*in_short(course, reading.spans, reading.rated), *_mended(reading.log)))
+    short: tuple[Block, ...] = (
+        *in_short(course, reading.spans, reading.rated),
+        sessions_table(course),
+        *_mended(reading.log),
+    )
+    yield Section("short", "In short", short)
     yield from _time_lines(reading)
     yield Section("conduct", "Dose and exposure", _conduct(reading))
     yield Section(
@@ -127,9 +132,7 @@ def _time_lines(reading: Reading) -> Iterator[Section]:
     for index, (view, picture) in enumerate(reading.pictures):
         figure = time_line(view, reading.spans, picture, f"t{index + 1}")
         title = f"Time line: {titles.get(view.record.plan_id, view.record.plan_id).lower()}"
-        blocks: tuple[Figure | Text, ...] = (figure,)
-        unexplained = _unexplained(picture)
-        yield Section(f"time-line-{index + 1}", title, (*blocks, *unexplained))
+        yield Section(f"time-line-{index + 1}", title, (figure, *_unexplained(picture)))
 
 
 def _unexplained(picture: DrugPicture) -> tuple[Text, ...]:
@@ -140,9 +143,9 @@ def _unexplained(picture: DrugPicture) -> tuple[Text, ...]:
     return (Text(f"Forecast: {last.statement}", "warning"),)
 
 
-def _conduct(reading: Reading) -> tuple[Any, ...]:
+def _conduct(reading: Reading) -> tuple[Block, ...]:
     course = reading.course
-    return (sessions_table(course), doses_table(course), blocks_table(course), falls_table(course))
+    return doses_table(course), blocks_table(course), falls_table(course)
 
 
 def _scores(reading: Reading) -> tuple[Table | Text, ...]:
@@ -154,9 +157,9 @@ def _scores(reading: Reading) -> tuple[Table | Text, ...]:
     return before_and_after(course, rated), scores_table(rated), Text(unknown), *outcome_tables(course, rated)
 
 
-def _record(reading: Reading) -> tuple[Any, ...]:
+def _record(reading: Reading) -> tuple[Block, ...]:
     course, free_text = reading.course, reading.free_text
-    found: Sequence[Any] = (
+    return (
         visits_table(course),
         deviations_table(course, free_text=free_text),
         missing_table(course),
@@ -167,7 +170,6 @@ def _record(reading: Reading) -> tuple[Any, ...]:
         provenance(reading.log, course),
         signatures_table(course),
     )
-    return tuple(found)
 
 
 def provenance(log: Log, course: Course) -> Facts:

@@ -143,7 +143,7 @@ def felt_track(view: View, picture: DrugPicture, slots: Sequence[Slot]) -> Track
     made = _forward(picture)
     keys = [Key("0 to 10, rated", dot("circle", FELT)), Key("asked, not rated", dot("cross", FELT))]
     if made is not None:
-        keys.insert(1, Key(f"forecast at {made.made_min:.0f} min", stroke(FELT, dash="5 3")))
+        keys.insert(1, Key(f"forecast, made at {made.made_min:.0f}", stroke(FELT, dash="5 3")))
         keys.insert(2, Key("its 50 and 90 % bands", fill(FELT, 0.22)))
     return Track("Felt effect", 112, lambda frame, top: _felt(frame, top, view, made, slots), tuple(keys))
 

@@ -132,7 +132,7 @@ def _minutes(frame: Frame, bottom: float) -> None:
         at = x(minute)
         canvas.line((at, HEAD - 6), (at, bottom), stroke=GRID, stroke_width=0.8)
         for y in (HEAD - 11, bottom + 14):
-            canvas.text(at, y, number(minute), text_anchor="middle", fill=SOFT, font_size=11)
+            canvas.text(at, y, number(minute).replace("-", "−"), text_anchor="middle", fill=SOFT, font_size=11)
     zero = x(0.0)
     canvas.line((zero, HEAD - 6), (zero, bottom), stroke=INK, stroke_width=1.2)
     for y in (HEAD - 11, bottom + 14):

@@ -40,7 +40,7 @@ def _head(course: Course) -> Iterator[Pair]:
 def _session(course: Course, view: View) -> str:
     first = next((item.entry for series in view.record.strands for item in series), None)
     day = course.study_day(first) if first is not None else None
-    return view.record.id if day is None else f"{view.record.id} (day {day})".replace("-", "−")
+    return view.record.id if day is None else f"{view.record.id} (day {day})"
 
 
 def _happened(course: Course, spans: Sequence[AdviceSpan], rated: Sequence[Rated]) -> Iterator[Pair]:
@@ -135,7 +135,7 @@ def _primary(course: Course, rated: Sequence[Rated]) -> str:
     name, _, before, _, after, day, _, percent = table.rows[0]
     if before is None or after is None:
         return f"{name}: {'not measured before' if before is None else f'{before} before, no valid score after'}"
-    return f"{name} {before} before, {after} on day {day} ({percent} %)"
+    return f"{name} {before} before, {after} on day {day} ({percent} %)"
 
 
 def _ended(course: Course) -> str:

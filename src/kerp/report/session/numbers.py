@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from kerp.base.elapsed import ms_from_min
 from kerp.report.page import Table
 from kerp.report.session.drug import DrugPicture, shown
 from kerp.report.session.drug_tracks import phases_of
@@ -21,6 +22,7 @@ from kerp.session.events import (
 from kerp.session.view import View
 
 EVERY_MIN = 10  # of the predicted concentration, in the table
+ROUND_MIN = 2  # ratings that came this close together were asked in one round
 
 
 def numbers_behind(view: View, picture: DrugPicture) -> tuple[Table, ...]:
@@ -86,27 +88,33 @@ def _forecasts(picture: DrugPicture) -> Table | None:
     return Table("Forecast of the felt effect: model output", columns, rows, (1, 2), note=note)
 
 
+Named = tuple[Observed[Any], str, float]
+
+
 def _rated(view: View) -> Table:
-    """One row for each rating; three measures side by side would invent minutes."""
-    named: list[tuple[Observed[Any], str, float]] = [
+    """Ratings that were made in one round stand in one row, at the minute of the first of them."""
+    named: list[Named] = [
         *((item, "SUDS", float(item.event.value)) for item in view.record.of(SudsRated)),
         *((item, "urge", float(item.event.value)) for item in view.record.of(UrgeRated)),
         *((item, "felt effect", item.event.value) for item in view.record.of(FeltEffectRated)),
         *((item, "MOAA/S", float(item.event.moaas)) for item in view.record.of(SedationRated)),
     ]
-    minutes = sorted({round((item.at_ms - (view.t0_ms or 0)) / 60_000) for item, _, _ in named})
+    rounds = _rounds(sorted(named, key=lambda rating: (rating[0].at_ms, rating[1])))
     names = [name for name in ("SUDS", "urge", "felt effect", "MOAA/S") if any(name == n for _, n, _ in named)]
-    held: dict[tuple[int, str], float] = {}
-    for item, name, value in named:
-        held[round((item.at_ms - (view.t0_ms or 0)) / 60_000), name] = value
-    rows = [(_signed(at), *(_whole(held.get((at, name))) for name in names)) for at in minutes]
+    rows = [(minute(view, at_ms), *(_whole(held.get(name)) for name in names)) for at_ms, held in rounds]
     columns = ("min", *names)
-    note = "Minutes rounded. A dash is a rating that was not given or not due then, never a zero."
+    note = f"One row holds what was rated within {ROUND_MIN} min. A dash: not rated or not due then, never a zero."
     return Table("Ratings", columns, rows, tuple(range(len(columns))), note=note)
 
 
-def _signed(value: float) -> str:
-    return f"−{abs(value):g}" if value < 0 else f"{value:g}"
+def _rounds(named: Sequence[Named]) -> list[tuple[int, dict[str, float]]]:
+    found: list[tuple[int, dict[str, float]]] = []
+    for item, name, value in named:
+        if found and item.at_ms - found[-1][0] <= ms_from_min(ROUND_MIN) and name not in found[-1][1]:
+            found[-1][1][name] = value
+        else:
+            found.append((item.at_ms, {name: value}))
+    return found
 
 
 def _whole(value: float | None) -> str | None:
