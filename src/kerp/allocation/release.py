@@ -2,8 +2,8 @@
 
 Rules. A person is registered once, in one stratum, for good. The next place of a list is released only to a person
 who is registered, and only one person may be waiting. A released place is never taken back: a spoilt kit is replaced
-by a kit of the same arm from the end of the list of that stratum. The record holds kit codes and no arm; whoever looks
-up an arm gives a reason, a second person stands beside, and the look-up is itself a record.
+by a kit of the same arm from the end of the list of that stratum. The record holds kit codes and no arm; looking one
+up needs a reason and a second person, and is itself a record.
 """
 
 from __future__ import annotations
