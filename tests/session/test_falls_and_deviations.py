@@ -77,6 +77,12 @@ def test_a_clinician_names_the_cause_and_is_named():
     assert (fall.causes, fall.judged_by, fall.is_habituation) == ((FallCause.DISTRACTION,), "therapist-1", False)
 
 
+def test_a_plateau_within_a_fall_does_not_split_it():
+    log = off_drug()
+    log.suds((20, 50), (25, 30))
+    assert [(f.from_suds, f.to_suds) for f in falls_of(log.view(26))] == [(80, 30)]
+
+
 def test_a_rise_splits_two_falls_and_ratings_outside_the_block_belong_to_none():
     log = off_drug()
     log.suds((20, 70), (25, 40))
@@ -122,6 +128,23 @@ def test_a_start_without_a_check_is_kept_and_named():
     log.entries = [e for e in log.entries if not isinstance(e.event, ev.PregnancyTest)]
     assert "Pregnancy test" in kinds(log.in_order())["started_without"].text
     assert log.view(10).t0_ms == ms(0)
+
+
+LATER = [
+    ev.PregnancyTest(result=ev.TestResult.NEGATIVE), ev.FastingCheck(kept=True), ev.EscortCheck(arranged=True),
+    ev.TimeOut(people=("nurse-1",), confirmed=True), ev.ConsentChecked(version="3", confirmed=True),
+    ev.DoseVerified(agrees=True), ev.ToxicologyTest(result=ev.TestResult.NEGATIVE), ev.Weighed(weight_kg=70),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("event", LATER, ids=lambda event: event.type)
+def test_a_check_that_was_done_after_the_start_was_missing_at_the_start(event):
+    log = started()
+    log.entries = [e for e in log.entries if type(e.event) is not type(event)]
+    log.in_order()
+    for n, actor in enumerate(("nurse-1", "pharmacist-1")):
+        log.at(5 + n, event, id=f"later-{n}", actor=actor)
+    assert "started_without" in kinds(log)
 
 
 def test_a_prepared_start_is_no_deviation():

@@ -6,7 +6,7 @@ A deviation is never a refusal: it says what happened, with the entries that sho
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kerp.base.elapsed import clock, min_from_ms
 from kerp.protocol.model import Protocol
@@ -109,7 +109,7 @@ def _started_without(view: View) -> Iterator[Deviation]:
     """What was missing when the drug was started, whoever overrode it."""
     if view.drug.t0_ms is None:
         return
-    absent = missing(replace(view, now_ms=view.drug.t0_ms))
+    absent = missing(view)
     if absent:
         text = "started without: " + "; ".join(f"{item.title} ({item.why})" for item in absent)
         entries = (view.drug.t0_entry,)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from kerp.base.elapsed import MS_PER_MIN
 from kerp.protocol.model import Precondition
@@ -32,6 +32,7 @@ from kerp.session.pressure import Verdict, before_dose
 from kerp.session.verification import verifiers
 from kerp.session.view import View
 
+E = TypeVar("E", bound=Event)
 _MS_PER_H = 60 * MS_PER_MIN
 
 
@@ -66,7 +67,7 @@ def _why(view: View, item: Precondition) -> str:
 def _newest(view: View, item: Precondition, kind: type[Event]) -> Observed[Any] | None:
     """The newest entry that counts: since the last dose where each dose asks anew, and not too old."""
     since = _last_dose_ms(view) if item.every_dose else None
-    start = view.t0_ms if view.t0_ms is not None else view.now_ms
+    start = _start_ms(view)
     oldest = start - item.max_age_h * _MS_PER_H if item.max_age_h is not None else None
     for entry in reversed(view.state.everywhere(kind)):
         fresh = (since is None or entry.at_ms > since) and (oldest is None or entry.at_ms >= oldest)
@@ -75,10 +76,19 @@ def _newest(view: View, item: Precondition, kind: type[Event]) -> Observed[Any] 
     return None
 
 
+def _start_ms(view: View) -> int:
+    """The moment that counts: minute 0, or now while it has not come. What is ticked later was missing then."""
+    return view.t0_ms if view.t0_ms is not None else view.now_ms
+
+
+def _in_session(view: View, kind: type[E]) -> Iterator[Observed[E]]:
+    """Entries of this session up to its start, newest first."""
+    return (item for item in view.record.latest(kind) if item.at_ms <= _start_ms(view))
+
+
 def _last_dose_ms(view: View) -> int | None:
     others = (drug_track(record).t0_ms for record in view.state.sessions if record.id != view.record.id)
-    before = view.t0_ms if view.t0_ms is not None else view.now_ms
-    return max((t0 for t0 in others if t0 is not None and t0 < before), default=None)
+    return max((t0 for t0 in others if t0 is not None and t0 < _start_ms(view)), default=None)
 
 
 def _consent(view: View, item: Precondition) -> str:
@@ -89,7 +99,8 @@ def _consent(view: View, item: Precondition) -> str:
 
 
 def _eligibility(view: View, _item: Precondition) -> str:
-    looked_at = {item.event.criterion: item.event.met for item in view.state.everywhere(EligibilityItem)}
+    seen = [item for item in view.state.everywhere(EligibilityItem) if item.at_ms <= _start_ms(view)]
+    looked_at = {item.event.criterion: item.event.met for item in seen}
     active = [criterion for criterion in view.protocol.criteria if criterion.active]
     failed = [c.id for c in active if looked_at.get(c.id) is False]
     if failed:
@@ -115,12 +126,12 @@ def _toxicology(view: View, item: Precondition) -> str:
 
 
 def _fasting(view: View, _item: Precondition) -> str:
-    last = view.record.last(FastingCheck)
+    last = next(_in_session(view, FastingCheck), None)
     return "not asked" if last is None else "" if last.event.kept else "fasting was not kept"
 
 
 def _escort(view: View, _item: Precondition) -> str:
-    last = view.record.last(EscortCheck)
+    last = next(_in_session(view, EscortCheck), None)
     return "not asked" if last is None else "" if last.event.arranged else "no escort is arranged"
 
 
@@ -128,22 +139,23 @@ def _checklist(view: View, item: Precondition) -> str:
     if item.id == "weight":
         return "" if _newest(view, item, Weighed) else "not weighed, or too long ago"
     if item.id == "time_out":
-        last_time_out = view.record.last(TimeOut)
+        last_time_out = next(_in_session(view, TimeOut), None)
         return "" if last_time_out and last_time_out.event.confirmed else "not done"
-    done = next((c for c in view.record.latest(ChecklistItem) if c.event.item == item.id), None)
+    done = next((c for c in _in_session(view, ChecklistItem) if c.event.item == item.id), None)
     return "" if done and done.event.done else "not ticked"
 
 
 def _baseline(view: View, _item: Precondition) -> str:
     primary = [use.id for use in view.protocol.instruments if use.role == "primary"]
-    unrated = [name for name in primary if not scale_everywhere(view.state, name)]
+    start = _start_ms(view)
+    unrated = [n for n in primary if not any(a.at_ms <= start for a in scale_everywhere(view.state, n))]
     return f"not rated: {', '.join(unrated)}" if unrated else ""
 
 
 def _verification(view: View, _item: Precondition) -> str:
-    if view.record.last(DoseComputed) is None:
+    if next(_in_session(view, DoseComputed), None) is None:
         return "no dose was computed"
-    people = verifiers(view.record)
+    people = verifiers(view.record, _start_ms(view))
     return "" if len(people) >= 2 else f"verified by {len(people)} of two different people"
 
 

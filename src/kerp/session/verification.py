@@ -28,12 +28,13 @@ def weight_change_pct(computed: Observed[DoseComputed], newest: Observed[Weighed
     return abs(newest.event.weight_kg - computed.event.weight_kg) / computed.event.weight_kg * 100
 
 
-def verifiers(record: SessionRecord) -> tuple[str, ...]:
-    """Different people who agreed with the newest computed dose, after it was computed."""
-    computed = record.last(DoseComputed)
+def verifiers(record: SessionRecord, until_ms: int) -> tuple[str, ...]:
+    """Different people who agreed with the newest dose computed by then, after it was computed."""
+    computed = next((item for item in record.latest(DoseComputed) if item.at_ms <= until_ms), None)
     if computed is None:
         return ()
-    checks = [item for item in record.of(DoseVerified) if _order(item) > _order(computed)]
+    given = [item for item in record.of(DoseVerified) if item.at_ms <= until_ms]
+    checks = [item for item in given if _order(item) > _order(computed)]
     verdicts = {item.actor: item.event.agrees for item in checks}  # the newest word of each person
     if not all(verdicts.values()):
         return ()
