@@ -112,3 +112,27 @@ def verify(log: Path, as_json: bool) -> None:
         click.echo(f"note: {note}")
     for name, value in found.items():
         click.echo(f"{name.replace('_', ' ')}: {value}")
+
+
+@group.command()
+@click.argument("log", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The HTML file to write.")
+@click.option("--free-text", is_flag=True, help="Show what people wrote in free text (it may name somebody).")
+@json_option
+def report(log: Path, out: Path, free_text: bool, as_json: bool) -> None:
+    """Write one self-contained HTML page: time line, tables, references, every assumed number. Prints on A4.
+
+    \b
+    Example:
+      kerp session report p001.kerplog --out p001.html
+    """  # noqa: D301
+    from kerp.records.logfile import read_log
+    from kerp.report.session.document import write_session_report
+
+    held = read_log(log)
+    page = write_session_report(held, out, free_text=free_text)
+    if as_json:
+        sections = [{"id": section.id, "title": section.title} for section in page.sections]
+        echo_json({"report": str(out), "participant": held.opened.participant, "sections": sections})
+    else:
+        click.echo(f"report of {held.opened.participant} written to {out}")

@@ -80,7 +80,7 @@ def concentration_track(view: View, picture: DrugPicture) -> Track:
         Key("typical person", stroke(DRUG, width=1.8)),
         Key("50 % of people", fill(DRUG, 0.30)),
         Key("90 % of people", fill(DRUG, 0.13)),
-        Key("administration", fill("#dcebf1")),
+        Key("device", dot("up", DRUG)) if view.drug.devices else Key("administration", fill("#dcebf1")),
     )
     return Track("Predicted drug level", 128, lambda frame, top: _concentration(frame, top, view, made), keys)
 

@@ -61,17 +61,31 @@ def _happened(course: Course, spans: Sequence[AdviceSpan], rated: Sequence[Rated
 
 
 def _dose(course: Course, view: View) -> str:
-    drug = view.drug
-    agent = "study drug" if course.protocol.blinded or course.protocol.dose is None else course.protocol.dose.agent
-    how = [amount(drug.dose_given_mg, "mg"), amount(drug.volume_given_ml, "mL")]
-    words = " in ".join(value for value in how if value)
+    drug, rule = view.drug, course.protocol.dose
+    agent = "study drug" if course.protocol.blinded or rule is None else str(rule.agent)
     if drug.devices:
-        words = f"{sum(device.count for device in drug.devices)} nasal devices"
+        count = sum(device.count for device in drug.devices)
+        mg = (
+            f", {count * rule.device_mg.value:g} mg"
+            if rule and rule.device_mg and not course.protocol.blinded
+            else ""
+        )
+        words = f"{count} nasal device{'s' if count != 1 else ''}{mg}"
+    else:
+        amounts = (amount(drug.dose_given_mg, "mg"), amount(drug.volume_given_ml, "mL"))
+        words = " in ".join(value for value in amounts if value) or "amount not read off"
+    return f"{agent} {words}{_course_of(view)}"
+
+
+def _course_of(view: View) -> str:
+    """How long it ran, how often the rate changed, whether it was stopped early."""
+    drug = view.drug
     ended = "" if drug.ended_ms is None or drug.devices else f", minute 0 to {_at(view, drug.ended_ms)}"
     pauses = max(len(drug.segments) - 1, 0)
-    held = f", {pauses} change{'s' if pauses > 1 else ''} of rate or pause" if pauses else ""
-    stopped = ", stopped early" if drug.status is DrugStatus.STOPPED else ""
-    return f"{agent} {words}{ended}{held}{stopped}".strip()
+    held = (
+        f", {pauses} pause{'s' if pauses > 1 else ''} or change{'s' if pauses > 1 else ''} of rate" if pauses else ""
+    )
+    return ended + held + (", stopped early" if drug.status is DrugStatus.STOPPED else "")
 
 
 def _felt(view: View) -> str:
