@@ -1,4 +1,4 @@
-"""Makes a working study in a data directory, for browser tests: people, protocol, a participant who is ready for the day.
+"""Makes a working study in a data directory, for browser tests: people, protocol, participants ready for the day.
 
 Run as a program: `python seed.py DATA_DIR`. Prints JSON with the ids the tests need.
 """
@@ -46,7 +46,8 @@ def people():
 
 def study(team, speed, protocol, count):
     from kerp.protocol.load import load_protocol
-    from kerp.web.actions import participants, study as acts
+    from kerp.web.actions import participants
+    from kerp.web.actions import study as acts
     from kerp.web.models import Log
 
     admin = team["administrator"]

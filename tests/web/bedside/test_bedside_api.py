@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import uuid
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from kerp.session import events as ev
+from kerp.session.status import status
 from kerp.web.actions import record
-from kerp.web.course import rebuilt, state_of
+from kerp.web.course import protocol_of, rebuilt, state_of
 from kerp.web.models import Assignment, Entry, Flag
 
 sys.path.insert(0, str(Path(__file__).parent))
-from bench import Device, append, checks, screened
+from bench import Device, append, checks, plain, screened
 
 pytestmark = pytest.mark.both_engines
 SUDS = ev.SudsRated(value=60)
@@ -154,8 +155,12 @@ def test_a_nurse_signs_no_discharge_and_corrects_none(nurse):
 
 @pytest.mark.parametrize("kind", ["log_opened", "unblinding", "hierarchy_item"])
 def test_what_belongs_to_the_office_is_not_recorded_at_the_bedside(nurse, kind):
-    event = {"log_opened": {"participant": "a", "protocol_id": "b", "protocol_digest": "c", "engine_version": "d"}, "unblinding": {"reason": "a", "second_person": "b"}, "hierarchy_item": {"item": "a", "trigger": "b"}}  # fmt: skip
-    assert nurse.post({"type": kind} | event[kind]).json()["outcomes"][0]["result"] == "refused"
+    fields = {
+        "log_opened": {"participant": "a", "protocol_id": "b", "protocol_digest": "c", "engine_version": "d"},
+        "unblinding": {"reason": "a", "second_person": "b"},
+        "hierarchy_item": {"item": "a", "trigger": "b"},
+    }
+    assert nurse.post({"type": kind} | fields[kind]).json()["outcomes"][0]["result"] == "refused"
 
 
 def test_whoever_records_treats_and_may_not_rate_blinded_later(nurse, team):
@@ -190,7 +195,7 @@ def test_a_device_with_a_wrong_clock_starts_no_administration(nurse):
 def test_two_people_verify_the_dose_and_then_the_session_starts(nurse, signed_in, team):
     screened(team)
     nurse.post(*checks())
-    now = record.elapsed_ms(team.log, __import__("django.utils.timezone", fromlist=["now"]).now())
+    now = record.elapsed_ms(team.log, timezone.now())
     pressure = ev.VitalsTaken(systolic_mmhg=120, diastolic_mmhg=78, heart_rate_per_min=70, spo2_pct=98)
     nurse.post(pressure, occurred=now - 600_000)
     nurse.post(pressure, occurred=now - 200_000)
@@ -249,7 +254,7 @@ def test_what_happened_is_kept_even_when_it_would_have_been_refused(nurse):
 def test_a_signature_needs_a_fresh_proof(signed_in, team, nurse):
     prescriber = Device(signed_in("prescriber"), team.log)
     event = ev.Signature(name="Prescriber Example", meaning="reviewed", through_seq=1)
-    body = {"id": str(uuid.uuid4()), "event": json.loads(json.dumps(__import__("bench").plain(event))), "device": "x"}
+    body = {"id": str(uuid.uuid4()), "event": plain(event), "device": "x"}
     assert prescriber.send("requests", body).status_code == 400
     assert not Entry.objects.filter(kind="signature").exists()
 
@@ -264,11 +269,9 @@ def test_a_signature_cannot_come_in_as_a_plain_entry(signed_in, team, nurse):
 
 
 def test_what_is_due_and_what_blocks_is_the_engines_word(nurse, team):
-    from kerp.session.status import status
-
     shown = nurse.status()
     engine = status(
-        __import__("kerp.web.course", fromlist=["protocol_of"]).protocol_of(team.log),
+        protocol_of(team.log),
         state_of(team.log),
         shown["now_ms"],
         "dosing-1",

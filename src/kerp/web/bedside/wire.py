@@ -26,8 +26,8 @@ class EntryIn(Wire):
 
     id: str = Field(description="UUID chosen by the device: the same id is the same entry")
     event: dict[str, Any] = Field(description="an event, with its type (see components/schemas)")
-    occurred_ms: int | None = Field(None, ge=-_MS, le=_MS, description="ms since the log was opened")
-    clock_offset_ms: int = Field(0, ge=-_MS, le=_MS, description="how far the device's clock was off then")
+    occurred_ms: int | None = Field(default=None, ge=-_MS, le=_MS, description="ms since the log was opened")
+    clock_offset_ms: int = Field(default=0, ge=-_MS, le=_MS, description="how far the device's clock was off then")
     queued: bool = Field(default=False, description="the device held it while it could not reach the server")
 
 
@@ -35,7 +35,9 @@ class BatchIn(Wire):
     """Entries of one device, in the order in which they were made."""
 
     device: str = Field(min_length=1, max_length=64)
-    sent_wall_ms: int | None = Field(None, ge=-_MS, le=_MS, description="the device's clock at sending, Unix ms")
+    sent_wall_ms: int | None = Field(
+        default=None, ge=-_MS, le=_MS, description="the device's clock at sending, Unix ms"
+    )
     entries: list[EntryIn] = Field(min_length=1, max_length=MOST_ENTRIES)
 
 
@@ -45,10 +47,12 @@ class RequestIn(Wire):
     id: str
     event: dict[str, Any]
     device: str = Field(min_length=1, max_length=64)
-    occurred_ms: int | None = Field(None, ge=-_MS, le=_MS, description="when it was asked, on the log's clock")
-    override: str = Field("", max_length=10_000)
-    clock_offset_ms: int = Field(0, ge=-_MS, le=_MS)
-    sent_wall_ms: int | None = Field(None, ge=-_MS, le=_MS)
+    occurred_ms: int | None = Field(
+        default=None, ge=-_MS, le=_MS, description="when it was asked, on the log's clock"
+    )
+    override: str = Field(default="", max_length=10_000)
+    clock_offset_ms: int = Field(default=0, ge=-_MS, le=_MS)
+    sent_wall_ms: int | None = Field(default=None, ge=-_MS, le=_MS)
 
 
 def read(kind: type[Wire], body: bytes) -> Any:

@@ -11,7 +11,7 @@ import { keyOf, read, seal, unseal, write } from "./store.js";
 import { panels } from "./panels.js";
 
 const [, , log, session] = location.pathname.split("/");
-const UNDO_MS = 20000;
+const UNDO_MS = 9000;
 
 class App {
   constructor() {
@@ -247,7 +247,7 @@ class App {
     foot(this, shown);
     const chosen = shown.find((one) => one.id === this.tab);
     const scroll = panel.scrollTop;
-    if (!(chosen.keep?.(panel))) panel.replaceChildren(...[chosen.render(this)].flat());
+    if (!(chosen.keep?.(panel))) panel.replaceChildren(...[chosen.render(this)].flat().filter(Boolean));
     panel.dataset.tab = this.tab;
     panel.scrollTop = scroll;
     if (focused) document.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });

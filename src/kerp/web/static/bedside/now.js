@@ -39,11 +39,11 @@ function rating(app, one, chosen) {
 
 // Fine steps from the last value; tapping the shown value records it.
 function fine(app, one, last, may) {
-  const value = app.hints[`fine-${one.id}`] ?? last?.value ?? one.max / 2;
+  const known = app.hints[`fine-${one.id}`] ?? last?.value, value = known ?? one.max / 2;
   const move = (by) => () => { app.hints[`fine-${one.id}`] = Math.min(one.max, Math.max(0, value + by)); app.render(); };
   const step = (by) => h("button", { type: "button", disabled: !may, "data-key": `${one.id}-fine${by}`, "aria-label": `${one.title}: ${by > 0 ? "plus" : "minus"} ${Math.abs(by)}`, on: { click: move(by) } }, `${by > 0 ? "+" : "−"}${Math.abs(by)}`);
   return [...one.fine.toReversed().map((by) => step(-by)),
-    h("button.b-fine-value", { type: "button", disabled: !may, "data-key": `${one.id}-fine`, on: { click: () => rate(app, one, value) } }, `Record ${value}`),
+    h("button.b-fine-value", { type: "button", disabled: !may || known === undefined, "data-key": `${one.id}-fine`, on: { click: () => rate(app, one, value) } }, known === undefined ? "fine" : `Record ${value}`),
     ...one.fine.map((by) => step(by))];
 }
 
