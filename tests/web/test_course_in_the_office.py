@@ -337,3 +337,17 @@ def test_a_site_text_pack_brings_the_wording_and_its_digest_goes_into_the_record
     post(rater, "rate", public_id, "screening", "ybocs", **answers_of("ybocs", 1))
     assert len(events(team, "scale_answers")[0]["text_pack"]) > 20
     assert "Wording" not in json.dumps(events(team, "scale_answers"))
+
+
+def test_the_record_shows_every_kind_of_entry_as_it_was_written(signed_in, team):
+    from kerp.web import demo
+    from kerp.web.models import Participant
+
+    for step in (demo._ready, demo._screened):
+        step(Participant.objects.get(pk=team.participant.pk))
+    browser, address = signed_in("monitor"), reverse("entries", args=[team.participant.public_id])
+    pages = [browser.get(address, {"page": number}) for number in (1, 2)]
+    assert {page.status_code for page in pages} == {200}
+    content = b"".join(page.content for page in pages)
+    assert b"items: [&#x27;cloth&#x27;, &#x27;script&#x27;]" in content
+    assert b"agreed: True" in content

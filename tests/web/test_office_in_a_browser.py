@@ -97,6 +97,7 @@ def test_office_pages_are_accessible_and_ask_nothing_of_anybody_else(serving, ch
             "request", lambda r: strange.append(r.url) if not r.url.startswith((server.url, "data:")) else None
         )
         context.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        context.on("response", lambda r: complaints.append(f"{r.status} {r.url}") if r.status >= 400 else None)
         page = sign_in(context, server.url, role)
         start = page.url
         for number, way in enumerate(ways):
@@ -113,4 +114,4 @@ def test_office_pages_are_accessible_and_ask_nothing_of_anybody_else(serving, ch
         context.close()
     assert not wrong, "\n".join(map(str, wrong.items()))
     assert strange == []
-    assert complaints == []
+    assert not complaints, "\n".join(complaints)

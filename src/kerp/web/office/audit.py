@@ -47,7 +47,14 @@ def entries(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "participant": participant,
         "log": log,
         "page": page,
+        "rows": [(entry, entry.data(), _said(entry)) for entry in page],
         "breaks": check_log(log),
         "flags": log.flags.all(),
     }
     return render(request, "kerp/audit/entries.html", context)
+
+
+def _said(entry: Entry) -> list[tuple[str, object]]:
+    """What an event says, without its type and what was left empty (a zero and a no are said)."""
+    event = entry.data()["event"]
+    return [(name, value) for name, value in event.items() if name != "type" and value not in (None, "", [], {})]
