@@ -18,6 +18,7 @@ from kerp.session.events import (
     AdministrationStarted,
     DeviceGiven,
     Entry,
+    HierarchyItem,
     LogOpened,
     MetacognitiveSession,
     Origin,
@@ -78,6 +79,26 @@ def simulate_course(
     return Simulated(shown.protocol, tuple(desk.entries), person_traits)
 
 
+def hold_session(
+    resolved: Resolved,
+    seed: int,
+    desk: Desk,
+    plan: SessionPlan,
+    session: str,
+    *,
+    items: tuple[HierarchyItem, ...] = (),
+    preparation_min: int = _PREPARATION_MIN,
+) -> None:
+    """One session that was opened on any desk, to its end. `items`: the hierarchy agreed in the record."""
+    kind = route_of(resolved.protocol)
+    person = SimplePerson(drawn_traits(seed, kind), _DRIVES[kind], generator(seed, Stream.MEASUREMENT))
+    rater = Rater(person, generator(seed, Stream.PATIENT))
+    course = _Course(resolved, desk, person, rater, Origin.DEMONSTRATION, given=resolved.protocol.dose)
+    course.preparation.items = items or course.preparation.items
+    course.preparation_min = preparation_min
+    course.hold(plan, session)
+
+
 def blinded_view(resolved: Resolved) -> Resolved:
     """What the log of a blinded trial may know: the shared study protocol, and no digest that tells the arm (M8)."""
     if not resolved.protocol.blinded:
@@ -116,6 +137,7 @@ class _Course:
         self.origin = origin
         self.dose_rule = given
         self.preparation = Preparation(desk, rater, given)
+        self.preparation_min = _PREPARATION_MIN
         self.lead = max((round(-visit.day) for visit in self.protocol.visits if visit.day < 0), default=1)
         self.given = False
 
@@ -174,9 +196,11 @@ class _Course:
 
     def _session(self, plan: SessionPlan, number: int) -> None:
         session = plan.id if len(plan.days) == 1 else f"{plan.id}-{number}"
-        reasons = self.desk.request(SessionOpened(plan=plan.id), "coordinator", session)
-        if reasons:
-            return
+        if not self.desk.request(SessionOpened(plan=plan.id), "coordinator", session):
+            self.hold(plan, session)
+
+    def hold(self, plan: SessionPlan, session: str) -> None:
+        """A session that was opened, to its end."""
         if plan.kind == "metacognitive":
             self._metacognitive(plan, session)
             return
@@ -215,7 +239,7 @@ class _Course:
         dose = self.preparation.dose(sitting.session) if sitting.dosing else None
         if dose is not None:
             sitting.infusion = _infusion(dose, self.dose_rule.agent if self.dose_rule else "")
-        for _ in range(_PREPARATION_MIN if sitting.dosing else 5):
+        for _ in range(self.preparation_min if sitting.dosing else 5):
             sitting.advance()
         self.preparation.time_out(sitting.session)
         sitting.advance()

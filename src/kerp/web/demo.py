@@ -30,7 +30,7 @@ from kerp.web import protocols
 from kerp.web.access import matrix
 from kerp.web.actions import participants, people, record, study
 from kerp.web.course import protocol_of
-from kerp.web.models import Log, Participant, Person, Study
+from kerp.web.models import Log, Participant, Person, Site, Study
 from kerp.web.office.answers import instrument
 
 PASSWORD = "demonstration"  # noqa: S105  known on purpose: refused outside a demonstration
@@ -83,6 +83,23 @@ def seed(*, clock_speed: int = 1) -> Study:
         participants.assign(participant=one, person=team["rater"], role="rater", actor=team["coordinator"])
         stage(one)
     return made
+
+
+def another(*, actor: Person, clock_speed: int) -> Participant:
+    """One more participant of the demonstration, ready for the day of the dose."""
+    made = Study.objects.filter(code="demo").first()
+    if not settings.KERP.demo or made is None:
+        raise KerpError(Fault("this installation is not a demonstration", ways_out=("kerp serve --demo",)))
+    one = participants.register(
+        study=made,
+        site=Site.objects.get(code="demo"),
+        code=f"DEMO-{made.participants.count() + 1:02}",
+        actor=actor,
+        origin=Origin.DEMONSTRATION,
+        clock_speed=clock_speed,
+    )
+    _ready(one)
+    return one
 
 
 def _person(role: str) -> Person:

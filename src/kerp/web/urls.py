@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from kerp.web import pages
+from kerp.web import demonstration, pages
 
 handler400 = "kerp.web.pages.bad_request"
 handler403 = "kerp.web.pages.forbidden"
@@ -17,4 +17,6 @@ urlpatterns = [
     path("account/", include("kerp.web.accounts.urls")),
     path("", include("kerp.web.office.urls")),
     path("", include("kerp.web.bedside.urls")),
+    path("", include("kerp.web.display.urls")),
+    path("api/demonstration/participants", demonstration.participant, name="demonstration_participant"),
 ]
