@@ -53,10 +53,7 @@ class Prior:
         """Standard deviation on the free scale (`free`), for information and initial values."""
         a = self.arguments
         if self.family == "beta":
-            total = a["alpha"] + a["beta"]
-            return (
-                float(np.sqrt(special.polygamma(1, a["alpha"]) + special.polygamma(1, a["beta"]))) if total else 0.0
-            )
+            return float(np.sqrt(special.polygamma(1, a["alpha"]) + special.polygamma(1, a["beta"])))
         return float(a.get("scale", 0.0))
 
     def free(self, value: Array) -> Array:
@@ -64,6 +61,18 @@ class Prior:
         if self.family in {"logit-normal", "beta"}:
             return special.logit(value)
         return np.log(value) if self.family == "log-normal" else value
+
+    def natural(self, free: Array) -> Array:
+        """Back from the unbounded scale."""
+        if self.family in {"logit-normal", "beta"}:
+            return special.expit(free)
+        return np.exp(free) if self.family == "log-normal" else free
+
+    def slope(self, value: Array) -> Array:
+        """Change of the natural value per unit of the free scale."""
+        if self.family in {"logit-normal", "beta"}:
+            return value * (1.0 - value)
+        return value if self.family == "log-normal" else np.ones_like(value)
 
     def text(self) -> str:
         """`logit-normal(location 0.85, scale 0.5)`, or the fixed value."""

@@ -56,6 +56,7 @@ def riccati(xp: Any, v: Array, loss: Array, gain: Array, pull: Array, rest: Arra
     w = xp.sqrt(slope0 * slope0 + 4.0 * gain * pull * rest + _TINY)
     t = xp.tanh(0.5 * w * days)
     # w - slope without cancellation where both are positive: w^2 - slope^2 = 4 gain f
-    gap = xp.where(slope > 0.0, (4.0 * gain * f + _TINY) / (w + abs(slope)), w - slope)
+    size = xp.where(slope > 0.0, slope, -slope)  # not abs: complex steps pass through
+    gap = xp.where(slope > 0.0, (4.0 * gain * f + _TINY) / (w + size), w - slope)
     dv = 2.0 * f * t / (gap + slope * (1.0 - t))
     return xp.clip(dv, -v, 1.0 - v)  # round-off only: next to an unstable fixed point it can decide the direction

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kerp.base.elapsed import MIN_PER_DAY
-from kerp.drug.effect import drawn_c50, drives, load_link
+from kerp.drug.effect import drawn_c50, drawn_pressure, drives, load_link, pressure_rise
 from kerp.drug.events import Doses, devices, infusion, stop
 from kerp.drug.model import DrugModel, load_model
 from kerp.drug.population import Ancestry, People, draw, typical
@@ -143,6 +143,15 @@ def doses_of(dose: PlannedDose, share: float = 1.0) -> Doses:
         return devices(count, dose.device_gap_min, dose.device_mg)
     whole = infusion(_REFERENCE_MG, dose.duration_min)
     return whole if share >= 1.0 else stop(whole, share * dose.duration_min)
+
+
+def pressure_over_baseline(people: Population, dose: PlannedDose, minutes: Column, who: Response) -> Column:
+    """Rise of systolic pressure in mmHg, (people, minutes after the start), each with a factor of their own."""
+    model = load_model(MODEL_OF_ROUTE[dose.route])
+    everyone = np.arange(people.count)
+    own = _for_dose(model, who.kinetics[model.id], dose, people, everyone)
+    factor = _by_seed(people, lambda seed, first, count: drawn_pressure(count, seed, first), 1.0)
+    return np.asarray(pressure_rise(model, own, doses_of(dose), minutes, factor).systolic_mmhg)
 
 
 def _for_dose(

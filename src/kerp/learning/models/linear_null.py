@@ -10,6 +10,7 @@ from kerp.learning.contract import Array, Card, Equation, Inputs, Phase, Signals
 from kerp.learning.smooth import root, share
 
 _WIDTH = 0.005  # of the smooth bounds, relative to baseline severity
+_FAR = 3.0  # beyond it severity is at a bound anyway
 
 
 class State(NamedTuple):
@@ -72,8 +73,9 @@ class LinearNull:
 
     def level(self, xp: Any, s: State, p: LinearParameters) -> Array:
         """`y + b_drug X`, bounded smoothly to what the scale can hold."""
-        y, top = s.y + p.slope_drug * s.X, xp.minimum(1.0 / p.V0, 1.0 / p.n0**2)
-        return _WIDTH * (xp.logaddexp(0.0, y / _WIDTH) - xp.logaddexp(0.0, (y - top) / _WIDTH))
+        y = xp.clip(s.y + p.slope_drug * s.X, -_FAR, _FAR)
+        top = xp.minimum(1.0 / p.V0, 1.0 / p.n0**2)
+        return _WIDTH * (xp.log1p(xp.exp(y / _WIDTH)) - xp.log1p(xp.exp((y - top) / _WIDTH)))
 
     def severity(self, xp: Any, state: State, p: LinearParameters) -> tuple[Array, Array]:
         level = self.level(xp, state, p)

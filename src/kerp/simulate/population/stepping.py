@@ -53,10 +53,10 @@ def run(
     """
     rest = state = model.init(np, p)
     people = conduct.attends.shape[0]
-    obsession, compulsion = np.empty((2, grid.count, people))
+    shown = model.severity(np, state, p)
+    obsession, compulsion = np.empty((2, grid.count, people), dtype=np.result_type(*shown, float))
     kept: dict[int, Any] = {}
     wanted, closed = frozenset(watch), 0
-    shown = model.severity(np, state, p)
     for k in range(grid.count):
         doing, mct = doing_in(grid, conduct, k), mct_factor if grid.mct[k] else 1.0
         o, c = shown
