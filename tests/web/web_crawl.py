@@ -6,7 +6,7 @@ import uuid
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-OPEN_TO_ALL = {"health", "account_login", "account_logout", "account_inactive", "invitation"}
+OPEN_TO_ALL = {"health", "account_login", "account_logout", "account_inactive", "invitation", "display_join"}
 ALLAUTH = ("account_", "mfa_", "usersessions_")  # django-allauth brings its own doors
 
 

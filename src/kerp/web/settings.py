@@ -38,6 +38,7 @@ USE_I18N = True
 INSTALLED_APPS = [
     "kerp.web.apps.KerpConfig",
     "kerp.web.vault.apps.VaultConfig",
+    "kerp.web.display.apps.DisplayConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -196,7 +196,7 @@ def dose(request: HttpRequest, log_id: UUID, session: str) -> HttpResponseBase:
             return HttpResponseRedirect(request.path)
         except KerpError as error:
             add_faults(form, error)
-    people = verifiers(view.record)
+    people = verifiers(view.record, view.t0_ms if view.t0_ms is not None else view.now_ms)
     context = {"form": form, "view": view, "computed": computed, "people": people, "log": log_id, "session": session}
     return render(request, "kerp/bedside/dose.html", context)
 

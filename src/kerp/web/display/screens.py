@@ -1,0 +1,73 @@
+"""Joining a screen: a code used once within minutes, then a token. Guessing codes is stopped early."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from django.core.cache import cache
+from django.http import HttpRequest
+from django.utils import timezone
+
+from kerp.base.errors import Fault, KerpError
+from kerp.web.actions import audit, door
+from kerp.web.display.models import Screen
+from kerp.web.models import Log, Person
+
+CODE_LIVES = timedelta(minutes=10)
+TOKEN_LIVES = timedelta(hours=12)
+MOST_WRONG = 10
+COOKIE = "kerp-display"
+
+
+def invite(*, log: Log, session: str, actor: Person, may_rate: bool = False) -> str:
+    """A code for one screen of this session."""
+    code = f"{secrets.randbelow(10**8):08}"
+    with door.act() as now:
+        Screen.objects.create(
+            log=log,
+            session=session,
+            issued_by=actor,
+            issued_at=now,
+            code_hash=_hash(code),
+            expires_at=now + CODE_LIVES,
+            may_rate=may_rate,
+        )
+        audit.record(
+            actor=actor.username, act="display.invited", subject=f"log:{log.id}", details={"session": session}
+        )
+    return f"{code[:4]} {code[4:]}"
+
+
+def join(*, code: str, address: str) -> str:
+    """The token for a code; `KerpError` for a wrong or late one. Ten wrong ones close the door for ten minutes."""
+    wrong = f"display-wrong-{_hash(address)}"
+    if int(cache.get(wrong, 0)) >= MOST_WRONG:
+        raise KerpError(Fault("too many wrong codes; wait ten minutes"))
+    digits = "".join(character for character in code if character.isdigit())
+    with door.act() as now:
+        screen = Screen.objects.filter(code_hash=_hash(digits), joined_at=None, expires_at__gt=now).first()
+        if screen is None:
+            cache.set(wrong, int(cache.get(wrong, 0)) + 1, CODE_LIVES.total_seconds())
+            raise KerpError(Fault("this code does not fit, or was used, or is older than ten minutes"))
+        token = secrets.token_urlsafe(32)
+        screen.joined_at, screen.token_hash = now, _hash(token)
+        screen.save(update_fields=["joined_at", "token_hash"])
+    return token
+
+
+def screen_of(request: HttpRequest, now: datetime | None = None) -> Screen | None:
+    """The screen whose token this browser holds."""
+    token = request.COOKIES.get(COOKIE, "")
+    if not token:
+        return None
+    since = (now or timezone.now()) - TOKEN_LIVES
+    known = Screen.objects.select_related(
+        "log__participant__study", "log__participant__site", "log__participant__version", "issued_by"
+    )
+    return known.filter(token_hash=_hash(token), joined_at__gt=since, ended_at=None).first()
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,125 @@
+// The participant's screen: follows the session, says what it really showed, and goes calm when it must.
+
+import { PRESENTERS } from "./presenters.js";
+
+const LOST_MS = 3000; // without a word from the server for so long, the screen goes calm
+const { log, session, csrf } = document.body.dataset;
+const stage = document.getElementById("stage"), calmScreen = document.getElementById("calm"), ask = document.getElementById("ask");
+const STOPPING = ["patient_stop", "exposure_stop", "exposure_end", "exposure_hold", "withdrawal"];
+
+let heard = performance.now(), order = -1, calmUntil = -1, shown = null, presenter = null, turn = 0;
+const unsaid = [];
+
+// --- what is shown ---
+
+async function follow(now) {
+  heard = performance.now();
+  order = Math.max(order, now.order);
+  rate(now.ask ?? "");
+  if (now.calm) return calm(false);
+  if (now.order <= calmUntil) return undefined; // it went calm after this: only a newer act shows again
+  if (shown && shown.stimulus === now.stimulus && shown.block === now.block) return level(now);
+  return present(now);
+}
+
+async function present(now) {
+  const mine = ++turn;
+  put();
+  presenter = PRESENTERS[now.modality]?.(stage);
+  if (!presenter) return;
+  presenter.level(now.intensity);
+  try { await presenter.show(`/api/display/media/${now.stimulus}`); } catch { if (mine === turn) calm(false); return; }
+  if (mine !== turn) return;
+  shown = { ...now };
+  calmScreen.hidden = true;
+  say(true);
+}
+
+function level(now) {
+  if (shown.intensity === now.intensity && shown.order >= now.order) return;
+  const changed = shown.intensity !== now.intensity;
+  Object.assign(shown, now);
+  presenter.level(now.intensity);
+  if (changed) say(true);
+}
+
+// Calm at once: nothing is asked of the network first.
+function calm(lost) {
+  turn += 1;
+  calmScreen.hidden = false;
+  calmUntil = Math.max(calmUntil, order);
+  const was = shown;
+  put();
+  if (was) say(false, lost, was);
+}
+
+function put() { presenter?.end?.(); presenter = null; shown = null; stage.replaceChildren(); }
+
+// --- what it says ---
+
+function say(isShown, lost = false, what = shown) {
+  tell({ type: "stimulus_shown", block: what.block, stimulus: what.stimulus, shown: isShown, intensity: what.intensity, contact_lost: lost });
+}
+
+function tell(event) { unsaid.push({ id: crypto.randomUUID(), event, at: performance.now() }); speak(); }
+
+let speaking = false;
+async function speak() {
+  if (speaking) return;
+  speaking = true;
+  try {
+    while (unsaid.length) {
+      const { id, event, at } = unsaid[0];
+      const body = JSON.stringify({ entry: { id, event }, ago_ms: Math.round(performance.now() - at) });
+      const answer = await fetch("/api/display/told", { method: "POST", headers: { "Content-Type": "application/json", "X-CSRFToken": csrf }, body, signal: AbortSignal.timeout(5000) });
+      if (answer.status >= 500) break;
+      unsaid.shift();
+    }
+  } catch { /* said when contact is back */ } finally { speaking = false; }
+}
+
+// --- the participant's own rating, where the protocol asks for it and the therapist allowed it ---
+
+const SCALES = { suds: ["How strong is the distress, now?", 10], urge: ["How strong is the urge, now?", 10], felt_effect: ["How strong is the effect, now?", 1] };
+let asking = "";
+
+function rate(instrument) {
+  if (instrument === asking) return;
+  asking = instrument;
+  ask.hidden = !instrument;
+  if (!instrument) return;
+  const [question, step] = SCALES[instrument];
+  const row = document.createElement("div");
+  for (let at = 0; at <= 10; at++) {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: String(at * step) });
+    button.onclick = () => { tell({ type: instrument, value: at * step, rated_by: "participant" }); ask.hidden = true; };
+    row.append(button);
+  }
+  ask.replaceChildren(Object.assign(document.createElement("p"), { textContent: question }), row);
+}
+
+// --- contact ---
+
+function listen() {
+  const source = new EventSource("/api/display/stream");
+  for (const name of ["show", "beat"]) source.addEventListener(name, (event) => follow(JSON.parse(event.data)));
+  source.onerror = () => { if (source.readyState === EventSource.CLOSED) setTimeout(listen, 1000); };
+}
+
+// The therapist's page on the same machine stops this screen without the network.
+function listenLocally() {
+  new BroadcastChannel(`kerp-${log}-${session}`).onmessage = ({ data }) => { if (STOPPING.includes(data.event?.type)) calm(false); };
+}
+
+document.querySelector("#start button").addEventListener("click", () => {
+  document.getElementById("start").remove();
+  document.documentElement.requestFullscreen?.().catch(() => {});
+  navigator.wakeLock?.request?.("screen").catch(() => {});
+  heard = performance.now();
+  listen();
+  listenLocally();
+  setInterval(() => { if (performance.now() - heard > LOST_MS && calmScreen.hidden) calm(true); }, 200);
+  setInterval(speak, 1000);
+});
+
+globalThis.kerpDisplay = { get shown() { return shown; }, get unsaid() { return unsaid.length; } };
