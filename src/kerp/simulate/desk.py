@@ -55,7 +55,8 @@ class Desk:
         return self._append(event, who, session, occurred, late_ms)
 
     def request(self, event: Event, who: str, session: str, override: str = "") -> tuple[Reason, ...]:
-        """Ask for a transition now; returns what stood against it (empty: it was made)."""
+        """Ask for a transition once what was seen is written; returns what stood against it (empty: it was made)."""
+        self.now_ms = max(self.now_ms, self.entries[-1].recorded_ms if self.entries else 0)
         command = Request(
             event=event, at_ms=self.now_ms, actor=actor_of(who), session=session, role=who, override=override
         )

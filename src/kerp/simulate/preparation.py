@@ -102,7 +102,7 @@ def hierarchy(traits: Traits) -> tuple[HierarchyItem, ...]:
 def chosen(items: Sequence[HierarchyItem]) -> tuple[HierarchyItem, ...]:
     """One item in the middle and one high."""
     ordered = sorted(items, key=lambda item: item.suds or 0)
-    middle = next((item for item in ordered if 40 <= (item.suds or 0) <= 60), ordered[0])
+    middle = next((item for item in reversed(ordered) if 40 <= (item.suds or 0) <= 60), ordered[0])
     return middle, ordered[-1]
 
 
