@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerp.base.errors import UnknownIdError
 from kerp.base.textfile import write_atomic
 from kerp.records.course import Course
 from kerp.records.history import AdviceSpan, advice_history
@@ -86,6 +87,16 @@ def write_session_report(log: Log, path: Path | str, *, free_text: bool = False)
     page = session_page(read_for_report(log, free_text=free_text))
     write_atomic(path, render(page))
     return page
+
+
+def time_line_svg(log: Log, session: str = "") -> str:
+    """The time line of one session (the first with a minute 0 unless named) as an SVG file that stands alone."""
+    reading = read_for_report(log)
+    timed = {view.record.id: (view, picture) for view, picture in reading.pictures}
+    if not timed or (session and session not in timed):
+        raise UnknownIdError("session with a minute 0", session, list(timed))
+    view, picture = timed[session or next(iter(timed))]
+    return time_line(view, reading.spans, picture, "t").svg
 
 
 def short(digest: str) -> str:
