@@ -14,11 +14,12 @@ from kerp.base.seeds import Stream, generator
 from kerp.trial.assign import allocate, strata_of
 from kerp.trial.block import Task, run_block, simulate_block, tasks, trials_per_block
 from kerp.trial.design import Design
+from kerp.trial.execute import serial
 from kerp.trial.load import design_ids, load_design, load_planning
 from kerp.trial.operating import Operating, assurance, curve, operating, proportion
 from kerp.trial.power import contrast_n_total, contrast_power, residual_sd
 from kerp.trial.regression import Tables, ancova, estimate, regressors
-from kerp.trial.run import normal_scenarios, scenarios_for
+from kerp.trial.run import normal_scenarios, scenarios_for, simulate
 from kerp.trial.scenario import NO_LAYERS, Layers, Scenario, layers_named
 from kerp.trial.sizing import alpha_one_sided, design_residual_sd
 from kerp.trial.tally import total
@@ -290,7 +291,40 @@ def test_enrolment_takes_as_long_as_its_rate_says_and_screening_as_many_as_are_i
     found = run(world(design), 1000)
     rate = PLANNING.sites.value * PLANNING.enrolment_per_site.value
     assert found.months_to_enrol.within(34 / rate, 4)
-    assert found.screened == pytest.approx(34 / PLANNING.eligible_share.value, rel=0.03)
+    assert found.screened.within(34 / PLANNING.eligible_share.value, 4)
+
+
+def _without_an_error(value: object, where: str = "") -> list[str]:
+    """Places of figures (numbers that chance had a part in) that come without a Monte-Carlo standard error."""
+    if isinstance(value, dict):
+        if set(value) == {"value", "mcse"}:
+            return [] if value["mcse"] >= 0.0 else [where]
+        return [place for name, item in value.items() for place in _without_an_error(item, f"{where}/{name}")]
+    if isinstance(value, list | tuple):
+        return [place for item in value for place in _without_an_error(item, where)]
+    return [where] if isinstance(value, float) else []
+
+
+def test_every_figure_has_its_monte_carlo_standard_error() -> None:
+    design = fast("timing-two-arm-sequential")
+    found = simulate([world(design, layers=Layers())], 5, 20, serial)
+    stated = {"/effect_points", "/effect_spread_points", "/sd_factor"}
+    assert set(_without_an_error(found.as_dict()["scenarios"][0])) == stated
+
+
+def test_the_error_of_a_mean_score_allows_for_patients_of_one_trial_being_alike() -> None:
+    scenario = world(replace(fast("timing-two-arm"), safety=()), layers=Layers())
+    task = tasks(scenario, 11, 60, (0.0,))[0]
+    trials = simulate_block(task)
+    seen = trials.tables.observed[..., scenario.design.endpoint.visit_days.index(scenario.design.endpoint.day)]
+    member = seen & (trials.tables.arms == 0)
+    drawn = [np.delete(np.arange(60), left_out) for left_out in range(60)]
+    means = [trials.endpoint[rows][member[rows]].mean() for rows in drawn]
+    jackknife = math.sqrt(59.0 / 60.0 * float(np.square(np.asarray(means) - np.mean(means)).sum()))
+    arm = operating(scenario, run_block(task), truth_of(scenario, 11)).arms[0]
+    assert arm.endpoint_mean is not None
+    assert arm.endpoint_mean.value == pytest.approx(trials.endpoint[member].mean())
+    assert arm.endpoint_mean.mcse == pytest.approx(jackknife, rel=0.05)
 
 
 def test_a_simulated_power_curve_follows_the_closed_form() -> None:

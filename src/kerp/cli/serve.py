@@ -45,7 +45,7 @@ def require_web() -> None:
 def serve(
     host: str, port: int, data_dir: Path, tls_cert: Path | None, tls_key: Path | None, behind_proxy: bool, demo: bool
 ) -> None:
-    r"""Serve the study office and the bedside page.
+    """Serve the study office and the bedside page.
 
     Refuses an address that other machines can reach without TLS, because browsers give such pages neither offline
     storage nor encryption. Ctrl-C or SIGTERM stops it; open requests get ten seconds.
@@ -54,7 +54,7 @@ def serve(
     Example: kerp serve --data-dir /srv/kerp
     Example: kerp serve --demo --data-dir /tmp/kerp-demo
     Example: kerp serve --host 0.0.0.0 --port 443 --data-dir /srv/kerp --tls-cert c.pem --tls-key k.pem
-    """
+    """  # noqa: D301  click reads the backspace
     require_web()
     from kerp.web import server
 
@@ -129,7 +129,7 @@ def check(data_dir: Path, as_json: bool) -> None:
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), required=True, help="Plan of the list (TOML).")
 @click.option("--by", required=True, help="Who makes the list; goes into the record.")
 def seal_list(data_dir: Path, plan_file: Path, by: str) -> None:
-    r"""Make the allocation list of a blinded study and seal it. Done once, by somebody outside the site.
+    """Make the allocation list of a blinded study and seal it. Done once, by somebody outside the site.
 
     The seed is asked for and stored nowhere here: whoever made it keeps it, and can make the list again to check it.
 
@@ -137,7 +137,7 @@ def seal_list(data_dir: Path, plan_file: Path, by: str) -> None:
     The plan: study, active = ["ketamine"], block_rounds = [1, 2], per_stratum = 20,
     [arms] ketamine = 1, midazolam = 1, [factors] site = ["par", "lyo"]
     Example: kerp web seal-list --data-dir /srv/kerp --plan plan.toml --by "Trial statistics unit"
-    """
+    """  # noqa: D301  click reads the backspace
     require_web()
     from kerp.allocation.blocks import generate
     from kerp.allocation.chance import Seed

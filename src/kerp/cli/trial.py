@@ -47,12 +47,12 @@ def bounds_command(
     binding: bool,
     as_json: bool,
 ) -> None:
-    r"""Group-sequential bounds, what they cost and what they save.
+    """Group-sequential bounds, what they cost and what they save.
 
     \b
     Example: kerp trial bounds --kind obf --looks 3
     Example: kerp trial bounds --kind hsd --gamma -4 --looks 3 --futility ldof --power 0.8
-    """
+    """  # noqa: D301  click reads the backspace
     from kerp.trial.bounds import bounds
 
     result = bounds(
@@ -128,11 +128,11 @@ def _show_bounds(result: Bounds) -> None:
 @trial.command("list")
 @json_option
 def list_command(*, as_json: bool) -> None:
-    r"""The shipped designs, and what each costs.
+    """The shipped designs, and what each costs.
 
     \b
     Example: kerp trial list
-    """
+    """  # noqa: D301  click reads the backspace
     from kerp.trial.load import design_ids, load_design, load_planning
     from kerp.trial.sizing import costs
 
@@ -168,11 +168,11 @@ def _span(answers: Any) -> str:
 @click.argument("design")
 @json_option
 def show_command(*, design: str, as_json: bool) -> None:
-    r"""One design: what it costs, what it can and cannot show, and all of it.
+    """One design: what it costs, what it can and cannot show, and all of it.
 
     \b
     Example: kerp trial show timing-2x2
-    """
+    """  # noqa: D301  click reads the backspace
     from kerp.base.digest import digest, plain
     from kerp.trial.check import warnings
     from kerp.trial.load import find_design, load_planning
@@ -211,11 +211,11 @@ def _warn(notes: Any) -> None:
 @click.argument("file")
 @json_option
 def check_command(*, file: str, as_json: bool) -> None:
-    r"""Check a design file: every fault with its line and a way out, then what to know before signing.
+    """Check a design file: every fault with its line and a way out, then what to know before signing.
 
     \b
     Example: kerp trial check my-design.toml
-    """
+    """  # noqa: D301  click reads the backspace
     from kerp.base.digest import digest, plain
     from kerp.trial.check import warnings
     from kerp.trial.load import find_design
@@ -231,11 +231,11 @@ def check_command(*, file: str, as_json: bool) -> None:
 
 @trial.command("schema")
 def schema_command() -> None:
-    r"""The JSON Schema of a design file, for an editor.
+    """The JSON Schema of a design file, for an editor.
 
     \b
     Example: kerp trial schema > design.schema.json
-    """
+    """  # noqa: D301  click reads the backspace
     from kerp.trial.load import design_schema
 
     echo_json(design_schema())
@@ -250,12 +250,12 @@ def schema_command() -> None:
 def power_command(
     *, design: str, effect_sd: float | None, effect_points: float | None, target: float, as_json: bool
 ) -> None:
-    r"""How many patients the primary contrast of a design needs, by closed form.
+    """How many patients the primary contrast of a design needs, by closed form.
 
     \b
     Example: kerp trial power timing-two-arm --effect-sd 1 --target 0.8 --json
     Example: kerp trial power timing-2x2 --effect-points 1
-    """
+    """  # noqa: D301  click reads the backspace
     from kerp.base.digest import plain
     from kerp.trial.check import warnings
     from kerp.trial.load import find_design, load_planning

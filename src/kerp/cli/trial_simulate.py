@@ -52,7 +52,7 @@ def simulate_command(
     out: Path,
     as_json: bool,
 ) -> None:
-    r"""Operating characteristics of a design, each with its Monte-Carlo standard error.
+    """Operating characteristics of a design, each with its Monte-Carlo standard error.
 
     Writes result.json, report.html and the finished blocks into the folder. A run that was stopped goes on with
     --resume; the result is the same, digit by digit, for any number of workers.
@@ -60,7 +60,7 @@ def simulate_command(
     \b
     Example: kerp trial simulate timing-two-arm --replicates 1000 --seed 1 --out out/timing
     Example: kerp trial simulate timing-two-arm --replicates 200 --seed 1 --model opposite --out out/opposite
-    """
+    """  # noqa: D301  click reads the backspace
     from kerp.trial.cache import BlockCache
     from kerp.trial.run import check_run, simulate
 

@@ -76,7 +76,7 @@ def _rows(worlds: Sequence[Data]) -> Iterator[list[str]]:
         yield [title, *(shown(contrast[key], digits) for contrast in primary)]
     own = (world["n_total_for_own_effect"] for world in worlds)
     yield ["patients to find the true difference", *(f"{n:,}" if n else "" for n in own)]
-    yield ["model standard error, points", *(f"{contrast['model_se']:.3f}" for contrast in primary)]
+    yield ["model standard error, points", *(shown(contrast["model_se"], 3) for contrast in primary)]
     for title, key, digits in (
         ("expected size", "expected_size", 1),
         ("months to enrol", "months_to_enrol", 1),
@@ -85,7 +85,7 @@ def _rows(worlds: Sequence[Data]) -> Iterator[list[str]]:
         ("not converged", "not_converged", 4),
     ):
         yield [title, *(shown(world[key], digits) for world in worlds)]
-    yield ["people screened", *(f"{world['screened']:.0f}" for world in worlds)]
+    yield ["people screened", *(shown(world["screened"], 1) for world in worlds)]
     for look in range(len(worlds[0]["stopped_at_look"])):
         yield [f"ended at look {look + 1}", *(shown(world["stopped_at_look"][look], 3) for world in worlds)]
 
@@ -134,9 +134,9 @@ def _arms(data: Data) -> tuple[Any, ...]:
         rows = [
             (
                 arm["id"],
-                f"{arm['people']:.1f}",
-                f"{arm['endpoint_mean']:.1f}",
-                f"{arm['change_mean']:.1f}",
+                shown(arm["people"], 1),
+                shown(arm["endpoint_mean"], 2),
+                shown(arm["change_mean"], 2),
                 *(shown(arm[key], 3) for key in _SHARES),
             )
             for arm in world["arms"]

@@ -193,7 +193,12 @@ def _enrolment(trials: Trials, size: Ints) -> Tally:
     last = np.maximum(size - 1, 0)[:, None]
     months = np.take_along_axis(trials.month, last, axis=1)
     screened = np.take_along_axis(trials.screened, last, axis=1)
-    return {"months": float(months.sum()), "months2": float((months**2).sum()), "screened": float(screened.sum())}
+    return {
+        "months": float(months.sum()),
+        "months2": float((months**2).sum()),
+        "screened": float(screened.sum()),
+        "screened2": float((screened.astype(float) ** 2).sum()),
+    }
 
 
 def _safety(design: Design, trials: Trials) -> Ints:
@@ -229,6 +234,7 @@ def _accuracy(found: Estimates, truth: Floats) -> Tally:
         "error2": _sums(error**2),
         "se": _sums(se),
         "se2": _sums(se**2),
+        "se4": _sums(se**4),
         "covered": _sums(fitted & (np.abs(error) <= reach)),
     }
 
@@ -246,18 +252,31 @@ def _people(scenario: Scenario, trials: Trials, size: Ints) -> Tally:
 
     tally: Tally = {
         "people": by_arm(np.ones_like(enrolled)),
+        "people2": _sums(np.stack([member.sum(axis=1) for member in members], axis=-1) ** 2),
         "with_endpoint": by_arm(seen),
         "stopped": by_arm(flags.stopped),
         "psychotic": by_arm(flags.psychotic),
         "rescued": by_arm(flags.rescued),
         "believes": by_arm(flags.believes),
-        "endpoint_sum": [float(trials.endpoint[member & seen].sum()) for member in members],
-        "change_sum": [float((trials.endpoint - tables.baseline)[member & seen].sum()) for member in members],
+        **_sums_by_trial("endpoint", trials.endpoint, [member & seen for member in members]),
+        **_sums_by_trial("change", trials.endpoint - tables.baseline, [member & seen for member in members]),
     }
     for name in design.endpoint.response_rules:
         met = responds(criterion(name).rule, tables.baseline, trials.endpoint) & seen & ~flags.psychotic
         tally[f"response {name}"] = by_arm(met)
     return tally
+
+
+def _sums_by_trial(name: str, score: Floats, members: list[Bools]) -> Tally:
+    """Sums behind the mean score of an arm and its error: patients of one trial share therapists and sites."""
+    count = np.stack([member.sum(axis=1) for member in members], axis=-1).astype(float)  # (t, a)
+    sums = np.stack([np.where(member, score, 0.0).sum(axis=1) for member in members], axis=-1)
+    return {
+        f"{name}_sum": _sums(sums),
+        f"{name}_sum2": _sums(sums**2),
+        f"{name}_cross": _sums(sums * count),
+        f"{name}_count2": _sums(count**2),
+    }
 
 
 def _sums(values: Any) -> list[float]:

@@ -14,7 +14,7 @@ from kerp.trial.block import trials_per_block
 from kerp.trial.tally import Tally
 from kerp.trial.work import Work
 
-ENGINE = 1  # raise when the meaning of a block changes: old blocks are then not taken for new ones
+ENGINE = 2  # raise when the meaning of a block changes: old blocks are then not taken for new ones
 
 
 def key_of(task: Work) -> str:

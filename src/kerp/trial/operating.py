@@ -46,17 +46,20 @@ class ContrastFigures:
     bias: Figure | None
     coverage: Figure | None
     empirical_se: Figure | None
-    model_se: float
+    model_se: Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmFigures:
-    """One arm: people per trial, and shares of its people (`response` by definition)."""
+    """One arm: people per trial, and shares of its people (`response` by definition).
+
+    Mean score and mean change at the endpoint, points; None where nobody was seen there.
+    """
 
     id: str
-    people: float
-    endpoint_mean: float
-    change_mean: float
+    people: Figure
+    endpoint_mean: Figure | None
+    change_mean: Figure | None
     with_endpoint: Figure
     infusion_stopped: Figure
     psychotic_reaction: Figure
@@ -76,7 +79,7 @@ class Operating:
     not_converged: Figure
     expected_size: Figure
     months_to_enrol: Figure
-    screened: float
+    screened: Figure
     stopped_at_look: tuple[Figure, ...]
     futility: Figure
     safety_stop: Figure
@@ -97,23 +100,29 @@ def proportion(count: float, of: float) -> Figure:
     return Figure(count / of, math.sqrt(smoothed * (1.0 - smoothed) / of))
 
 
+def mean(total: float, squares: float, of: float) -> Figure:
+    """A mean over so many trials, from their sum and the sum of their squares."""
+    value = total / of
+    return Figure(value, math.sqrt(max(squares / of - value**2, 0.0) / of))
+
+
 def operating(scenario: Scenario, tally: Tally, truth: Truth) -> Operating:
     """Figures of one world; contrasts with the primary one first."""
     design, trials = scenario.design, number(tally, "trials")
     order = sorted(range(len(design.contrasts)), key=lambda index: not design.contrasts[index].primary)
-    size = number(tally, "size") / trials
-    spread = max(number(tally, "size2") / trials - size**2, 0.0)
-    months = number(tally, "months") / trials
-    uneven = max(number(tally, "months2") / trials - months**2, 0.0)
+
+    def average(name: str) -> Figure:
+        return mean(number(tally, name), number(tally, f"{name}2"), trials)
+
     return Operating(
         scenario=scenario.name,
         model=scenario.model,
         effect_points=scenario.effect_points,
         trials=int(trials),
         not_converged=proportion(trials - number(tally, "fitted"), trials),
-        expected_size=Figure(size, math.sqrt(spread / trials)),
-        months_to_enrol=Figure(months, math.sqrt(uneven / trials)),
-        screened=number(tally, "screened") / trials,
+        expected_size=average("size"),
+        months_to_enrol=average("months"),
+        screened=average("screened"),
         stopped_at_look=tuple(proportion(count, trials) for count in row(tally, "stopped_at")),
         futility=proportion(number(tally, "futile"), trials),
         safety_stop=proportion(number(tally, "halted"), trials),
@@ -142,22 +151,29 @@ def _contrast(scenario: Scenario, index: int, tally: Tally, truth: Truth) -> Con
         bias=Figure(bias, math.hypot(sd / math.sqrt(fitted), truth.se[index])) if fixed else None,
         coverage=proportion(row(tally, "covered")[index], fitted) if fixed else None,
         empirical_se=Figure(sd, sd / math.sqrt(2.0 * max(fitted - 1.0, 1.0))) if fixed else None,
-        model_se=math.sqrt(row(tally, "se2")[index] / fitted),
+        model_se=_model_se(row(tally, "se2")[index], row(tally, "se4")[index], fitted),
     )
+
+
+def _model_se(squares: float, fourth_powers: float, fitted: float) -> Figure:
+    """Root mean square of the model's standard errors; its own error by the delta method."""
+    variance = mean(squares, fourth_powers, fitted)
+    root = math.sqrt(variance.value)
+    return Figure(root, variance.mcse / (2.0 * root) if root > 0.0 else 0.0)
 
 
 def _arm(design: Design, index: int, tally: Tally) -> ArmFigures:
     people = row(tally, "people")[index]
-    seen = row(tally, "with_endpoint")[index]
+    trials = number(tally, "trials")
 
     def share(name: str) -> Figure:
         return proportion(row(tally, name)[index], people)
 
     return ArmFigures(
         id=design.arms[index].id,
-        people=people / number(tally, "trials"),
-        endpoint_mean=row(tally, "endpoint_sum")[index] / max(seen, 1.0),
-        change_mean=row(tally, "change_sum")[index] / max(seen, 1.0),
+        people=mean(people, row(tally, "people2")[index], trials),
+        endpoint_mean=_mean_of_people(tally, "endpoint", index),
+        change_mean=_mean_of_people(tally, "change", index),
         with_endpoint=share("with_endpoint"),
         infusion_stopped=share("stopped"),
         psychotic_reaction=share("psychotic"),
@@ -165,6 +181,19 @@ def _arm(design: Design, index: int, tally: Tally) -> ArmFigures:
         believes_active=share("believes"),
         response={name: share(f"response {name}") for name in design.endpoint.response_rules},
     )
+
+
+def _mean_of_people(tally: Tally, name: str, index: int) -> Figure | None:
+    """Mean over the people of all trials, with the error of a ratio of sums over trials."""
+    count = row(tally, "with_endpoint")[index]
+    if count <= 0.0:
+        return None
+    sums, squares, cross, counts = (
+        row(tally, f"{name}_{part}")[index] for part in ("sum", "sum2", "cross", "count2")
+    )
+    value = sums / count
+    spread = max(squares - 2.0 * value * cross + value**2 * counts, 0.0)
+    return Figure(value, math.sqrt(spread) / count)
 
 
 def curve(design: Design, planning: Planning, points: tuple[float, ...]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from kerp.trial.cache import BlockCache
 from kerp.trial.check import warnings
 from kerp.trial.design import Design, Planning
 from kerp.trial.execute import Executor
-from kerp.trial.operating import Operating, assurance, curve, operating
+from kerp.trial.operating import Figure, Operating, assurance, curve, operating
 from kerp.trial.power import MOST_PATIENTS, contrast_n_total, contrast_power, variance_factor
 from kerp.trial.scenario import NORMAL, Layers, Scenario
 from kerp.trial.sizing import alpha_one_sided, costs, design_residual_sd
@@ -87,7 +87,15 @@ def _scenario(world: WorldRun, found: Operating) -> dict[str, Any]:
         "trials_per_block": trials_per_block(scenario),
         "truth_population": world.truth.population,
         "n_total_for_own_effect": own_size(world, found),
-        "arm_truths": dict(zip((arm.id for arm in scenario.design.arms), world.truth.arm_means, strict=True)),
+        "arm_truths": _arm_truths(world),
+    }
+
+
+def _arm_truths(world: WorldRun) -> dict[str, Any]:
+    """What the endpoint would be if everybody were in an arm, with its Monte-Carlo standard error."""
+    ids, truth = (arm.id for arm in world.scenario.design.arms), world.truth
+    return {
+        arm: plain(Figure(mean, mcse)) for arm, mean, mcse in zip(ids, truth.arm_means, truth.arm_se, strict=True)
     }
 
 
@@ -100,7 +108,7 @@ def own_size(world: WorldRun, found: Operating) -> int | None:
     if world.scenario.effect_spread_points or abs(primary.truth.value) <= 2.0 * primary.truth.mcse:
         return None
     weights = design.weights(design.primary)
-    sd = primary.model_se * math.sqrt(design.size.n_total / variance_factor(weights, design.shares))
+    sd = primary.model_se.value * math.sqrt(design.size.n_total / variance_factor(weights, design.shares))
     target = design.size.target_power or 0.8
     effect = max(abs(primary.truth.value) / sd, 1e-9)
     if (

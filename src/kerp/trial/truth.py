@@ -28,7 +28,7 @@ class TruthTask:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """True contrasts (order of the design) with Monte-Carlo SE, and arm means, at the endpoint.
+    """True contrasts and arm means (order of the design) at the endpoint, both with Monte-Carlo SE.
 
     Treatment policy for stopped infusions and belief; hypothetical (as if it had not happened) for dropout, rescue.
     """
@@ -36,6 +36,7 @@ class Truth:
     contrasts: tuple[float, ...]
     se: tuple[float, ...]
     arm_means: tuple[float, ...]
+    arm_se: tuple[float, ...]
     population: int
 
 
@@ -57,18 +58,23 @@ def run_truth(task: TruthTask) -> Tally:
         "contrast": people.sum(axis=0).tolist(),
         "contrast2": (people**2).sum(axis=0).tolist(),
         "arm": means.sum(axis=0).tolist(),
+        "arm2": (means**2).sum(axis=0).tolist(),
     }
 
 
 def truth_from(tally: Tally) -> Truth:
     """The truth from the sums of all parts."""
     people = number(tally, "people")
-    means = [value / people for value in row(tally, "contrast")]
-    squares = [value / people for value in row(tally, "contrast2")]
-    spread = [max(square - mean**2, 0.0) for mean, square in zip(means, squares, strict=True)]
-    errors = tuple(math.sqrt(variance / people) for variance in spread)
-    arms = tuple(value / people for value in row(tally, "arm"))
-    return Truth(tuple(means), errors, arms, int(people))
+    contrasts, errors = _means(row(tally, "contrast"), row(tally, "contrast2"), people)
+    arms, arm_errors = _means(row(tally, "arm"), row(tally, "arm2"), people)
+    return Truth(contrasts, errors, arms, arm_errors, int(people))
+
+
+def _means(sums: list[float], squares: list[float], people: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Means and their Monte-Carlo standard errors."""
+    means = tuple(value / people for value in sums)
+    spread = [max(square / people - mean**2, 0.0) for mean, square in zip(means, squares, strict=True)]
+    return means, tuple(math.sqrt(variance / people) for variance in spread)
 
 
 def truth_of(scenario: Scenario, root: int) -> Truth:
