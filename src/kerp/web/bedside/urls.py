@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from kerp.web.bedside import api, pages
+from kerp.web.bedside import api, pages, paper
 
 _API = "api/sessions/<uuid:log_id>/<slug:session>/"
 
@@ -18,6 +18,8 @@ urlpatterns = [
     path("bedside/<uuid:log_id>/open/", pages.open_session, name="open_session"),
     path(_PAGE, pages.bedside, name="bedside"),
     path(_PAGE + "dose/", pages.dose, name="bedside_dose"),
+    path(_PAGE + "paper/", paper.sheet, name="bedside_paper"),
+    path(_PAGE + "paper/entry/", paper.late, name="bedside_paper_entry"),
     path(_PAGE + "sign/", pages.sign, name="bedside_sign"),
     path("api/time", api.clock, name="api_time"),
     path("api/schema", api.description, name="api_schema"),
