@@ -84,7 +84,9 @@ def violations(page):
     return [(v["id"], [node["html"][:160] for node in v["nodes"]][:3]) for v in found.response["violations"]]
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "size", ["phone", pytest.param("tablet", marks=pytest.mark.slow), pytest.param("desktop", marks=pytest.mark.slow)]
+)
 def test_office_pages_are_accessible_and_ask_nothing_of_anybody_else(serving, chromium, tmp_path, size):
     server = serving(tmp_path / "data", "--demo")
     strange, complaints, wrong = [], [], {}
