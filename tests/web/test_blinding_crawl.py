@@ -1,6 +1,6 @@
 """Every address as every blinded role, read and posted to: no page, header, export or error tells an arm (M8).
 
-On SQLite only: what is looked at is the application, and the crawl is long. The detector is checked in `test_blinding`.
+On SQLite only: what is looked at is the application, and the crawl is long. `test_blinding` checks the detector.
 """
 
 from __future__ import annotations
