@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,6 +81,16 @@ def test_an_arm_that_missed_one_visit_entirely_is_refused_with_ways_out() -> Non
 
 def test_a_constant_outcome_has_no_variance() -> None:
     assert "same value" in refused([[i, v, a, "20"] for i, v, a, _ in trial()])
+
+
+@pytest.mark.parametrize("covariance", [Structure.US, Structure.ARH1])
+def test_a_visit_without_spread_is_refused_and_never_given_a_tiny_standard_error(covariance: Structure) -> None:
+    spec = replace(SPEC, covariance=covariance)
+    constant = [[i, v, a, "5" if v == "V2" else y] for i, v, a, y in trial()]
+    separated = [[i, v, a, str(5 + (a == "B")) if v == "V1" else y] for i, v, a, y in trial()]
+    assert "at visit V2 no outcome differs" in refused(constant, spec)
+    assert "at visit V1 no outcome differs" in refused(separated, spec)
+    assert fit_mmrm(table(constant), replace(SPEC, covariance=Structure.CS)).converged
 
 
 def test_an_outcome_the_model_fits_exactly_has_no_standard_error() -> None:

@@ -132,7 +132,7 @@ def _refuse_impossible(table: LongTable, model: Model, structure: Structure) -> 
         message = "these coefficients cannot be told apart from others: " + ", ".join(lost)
         faults.append(Fault(message, table.where, ways_out=("leave out a covariate", "merge levels or visits")))
     else:
-        faults += _perfect_fit(table, model)
+        faults += _perfect_fit(table, model) or _visits_without_spread(table, model, structure)
     faults += table.covariance_faults(structure)
     if faults:
         raise KerpError(*faults)
@@ -148,6 +148,27 @@ def _perfect_fit(table: LongTable, model: Model) -> list[Fault]:
         "the model fits every value exactly: no residual variance is left, so no standard error can be estimated"
     )
     return [Fault(message, table.where, field=table.outcome_name)]
+
+
+def _visits_without_spread(table: LongTable, model: Model, structure: Structure) -> list[Fault]:
+    """Visits whose outcome is constant, or exactly what arm and covariates predict.
+
+    A variance of their own would go to zero and the likelihood to infinity.
+    """
+    if structure not in (Structure.US, Structure.ARH1):
+        return []
+    faults = []
+    for code, visit in enumerate(table.visits):
+        x, y = model.x[table.visit_code == code], table.outcome[table.visit_code == code]
+        beta, _, rank, _ = np.linalg.lstsq(x, y, rcond=None)
+        scale = max(float(np.abs(table.outcome - table.outcome.mean()).max()), 1e-12)
+        if len(y) > rank and float(np.abs(y - x @ beta).max()) <= 1e-10 * scale:
+            message = (
+                f"at visit {visit} no outcome differs from what the model predicts: it has no variance to estimate"
+            )
+            ways = ("leave that visit out", "a covariance with one variance for all visits (--covariance cs)")
+            faults.append(Fault(message, table.where, field=table.outcome_name, ways_out=ways))
+    return faults
 
 
 def _result(
