@@ -3,7 +3,7 @@
 First-order expected information with priors. Each person's data are normal around the model's expectation at the
 reference person, with covariance `J_b Omega J_b' + R`: differences between people (`group_sd`) and rating error.
 The posterior covariance of the population parameters is `(prior precision + sum over people of J' Sigma^-1 J)^-1`.
-Sensitivities are complex-step derivatives, exact to rounding. First order is optimistic: constants are taken as known.
+Sensitivities are complex-step derivatives, exact to rounding. First order is optimistic: constants count as known.
 """
 
 from __future__ import annotations
