@@ -13,7 +13,7 @@ import numpy as np
 
 from kerp.base.elapsed import MS_PER_MIN, ms_from_min
 from kerp.drug.events import Doses, NasalDevice, RateSegment
-from kerp.protocol.model import Fact, SessionPlan
+from kerp.protocol.model import Fact, Proposal, SessionPlan
 from kerp.session.advise import advise
 from kerp.session.drug_track import DrugStatus
 from kerp.session.events import (
@@ -264,7 +264,7 @@ class Sitting:
             return
         for block in view.exposure.open_blocks:
             ran = (self.desk.now_ms - block.started_ms) / MS_PER_MIN
-            tapering = any(step.taper for step in block.steps)
+            tapering = view.phase is not None and view.phase.proposes is Proposal.TAPER
             if ran >= plan.block_min.value and not tapering and not block.held:
                 values = [rating.event.value for rating in suds_in(view, block)]
                 fell = bool(values) and values[-1] <= plan.habituation_fraction.value * max(values)
