@@ -60,7 +60,7 @@ class Company:
         """Register one participant and go through the day of the dose with them."""
         from kerp.protocol.load import load_protocol
         from kerp.simulate.course import hold_session
-        from kerp.simulate.live import open_there
+        from kerp.simulate.live import agreed_items, open_there
 
         with self._door:
             seed, self._next = self.seed + self._next, self._next + 1
@@ -74,7 +74,7 @@ class Company:
         try:
             open_there(desk, plan.id)
             self.tell(f"{mine.participant}  {mine.address}")
-            items = _items(desk.tablets["nurse"].get(desk.place.address("plan")))
+            items = agreed_items(desk.tablets["nurse"].get(desk.place.address("plan")))
             hold_session(resolved, seed, desk, plan, name, items=items, preparation_min=self.preparation_min)
         except KerpError as error:
             mine.fault = str(error)
@@ -118,23 +118,6 @@ def _said(entry: Entry) -> str:
     return entry.event.type.replace("_", " ")
 
 
-def _items(plan: dict[str, Any]) -> tuple[Any, ...]:
-    """The agreed hierarchy as the record of this participant has it."""
-    from kerp.session.events import HierarchyItem
-
-    return tuple(
-        HierarchyItem(
-            item=one["id"],
-            trigger=one["trigger"],
-            feared_outcome=one["feared_outcome"],
-            suds=one["suds"],
-            props=tuple(one["props"]),
-            modality=one["modality"],
-        )
-        for one in plan["exposure"]["items"]
-    )
-
-
 def _share(sorted_s: list[float], share: float) -> float | None:
     return round(sorted_s[min(len(sorted_s) - 1, int(share * len(sorted_s)))] * 1000, 1) if sorted_s else None
 
@@ -146,9 +129,7 @@ def _share(sorted_s: list[float], share: float) -> float | None:
 )
 @click.option("--sessions", default=1, show_default=True, type=click.IntRange(1, 500), help="Sessions at once.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the first participant; the next takes the next.")
-@click.option(
-    "--preparation-min", default=12, show_default=True, type=click.IntRange(1, 120), help="Before minute 0."
-)
+@click.option("--preparation-min", default=6, show_default=True, type=click.IntRange(1, 120), help="Before minute 0.")
 @click.option("--for-s", type=float, help="Stop after this many seconds, wherever the sessions are.")
 @click.option("--again", is_flag=True, help="When a session has ended, begin the next.")
 @click.option("--password", default="demonstration", show_default=True, help="Of the demonstration's accounts.")

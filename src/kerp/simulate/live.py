@@ -20,7 +20,7 @@ from kerp.base.errors import Fault, KerpError
 from kerp.protocol.load import Resolved
 from kerp.protocol.model import Protocol as SessionProtocol
 from kerp.session.codec import decode, encode_event
-from kerp.session.events import DoseComputed, Entry, Event, LogOpened, Origin, SessionOpened, Signature
+from kerp.session.events import DoseComputed, Entry, Event, HierarchyItem, LogOpened, Origin, SessionOpened, Signature
 from kerp.session.fold import step
 from kerp.session.guards import Reason
 from kerp.simulate.desk import Desk
@@ -28,6 +28,7 @@ from kerp.simulate.device import Answer
 
 MS_PER_S = 1000
 _AGAIN_S = 0.5
+_MOST_AT_ONCE = 500  # entries the server gives at once; fewer: there are no more
 MEANING = "I am responsible for this session"  # one of those the page offers
 
 
@@ -193,13 +194,12 @@ class LiveDesk(Desk):
 
     def listen(self) -> None:
         """Take in what was recorded since, by whomever."""
-        known = -1
-        while known != self.head:
-            known = self.head
+        at_once = _MOST_AT_ONCE
+        while at_once >= _MOST_AT_ONCE:
             told = self.tablets["nurse"].get(self.place.address(f"entries?since={self.head}"))
             for one in told["entries"]:
                 self._keep(decode(one))
-            self.head = told["head"]
+            at_once, self.head = told["head"] - self.head, told["head"]
 
     def _keep(self, entry: Entry) -> None:
         """An entry of this session; entries of the course before it are the server's, so ours are counted anew."""
@@ -247,3 +247,20 @@ def open_there(desk: LiveDesk, plan: str) -> None:
     against = desk.request(SessionOpened(plan=plan), "nurse", desk.place.session)
     if against:
         raise KerpError(*(Fault(reason.text, ways_out=reason.ways_out) for reason in against))
+
+
+def agreed_items(plan: Mapping[str, Any]) -> tuple[HierarchyItem, ...]:
+    """The items chosen for this session (where none were: the whole hierarchy), from what `plan` answers."""
+    chosen = plan["exposure"]["chosen"]
+    return tuple(
+        HierarchyItem(
+            item=one["id"],
+            trigger=one["trigger"],
+            feared_outcome=one["feared_outcome"],
+            suds=one["suds"],
+            props=tuple(one["props"]),
+            modality=one["modality"],
+        )
+        for one in plan["exposure"]["items"]
+        if not chosen or one["id"] in chosen
+    )
