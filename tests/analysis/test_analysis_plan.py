@@ -259,3 +259,12 @@ def test_parquet_tables_are_read_like_csv(tmp_path, write_trial) -> None:
     for name in SCHEMA:
         pyarrow.parquet.write_table(pyarrow.csv.read_csv(folder / f"{name}.csv"), other / f"{name}.parquet")
     assert read_tables(other) == expected
+
+
+def test_records_write_every_column_that_analysis_reads_in_the_type_it_reads() -> None:
+    from kerp.records.tables.registry import TABLES
+
+    number = {"whole": "number"}
+    written = {t.id: {c.name: number.get(c.type.value, c.type.value) for c in t.columns} for t in TABLES}
+    for name, columns in SCHEMA.items():
+        assert columns.items() <= written[name].items(), name

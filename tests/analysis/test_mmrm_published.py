@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from kerp.analysis.covariance import Structure
 from kerp.analysis.degrees import Method
 from kerp.analysis.mmrm import MmrmResult, fit_mmrm
 from kerp.analysis.spec import MmrmSpec
+from kerp.base.data import DATA
 from kerp.cli.main import cli
 
 FEV = MmrmSpec(
@@ -192,8 +194,37 @@ def _statsmodels_file(name: str) -> Path:
     return path
 
 
+def test_dietox_random_slopes_maximise_our_restricted_likelihood_where_lme4_says() -> None:
+    """Rows SR156-158. kerp offers no random slopes, but its likelihood takes any covariance."""
+    from scipy.optimize import minimize
+
+    from kerp.analysis.reml import profile
+
+    columns = read_columns(_statsmodels_file("regression/tests/results/dietox.csv"))
+    times = sorted({cell for cell in columns.text("Time") if cell}, key=float)
+    problem = _problem(columns, times)
+    z = np.column_stack([np.ones(len(times)), [float(time) for time in times]])
+
+    def covariance(theta):
+        root = z @ np.array([[np.exp(theta[0]), 0.0], [theta[1], np.exp(theta[2])]])
+        return root @ root.T + np.exp(2.0 * theta[3]) * np.eye(len(times))
+
+    start = np.log([5.0, 1.0, 0.5, 2.5])
+    found = minimize(lambda theta: profile(problem, covariance(theta))[0], start, method="BFGS")
+    value, beta, phi, _ = profile(problem, covariance(found.x))
+    assert -value / 2 == pytest.approx(-2217.047459, abs=1e-4)
+    assert beta == pytest.approx([15.738650178, 6.939014134], abs=1e-4)
+    assert np.sqrt(np.diag(phi)) == pytest.approx([0.550118854, 0.079825089], abs=1e-4)
+
+
 def _single_arm(columns, times):
-    from kerp.analysis.reml import fit, group
+    from kerp.analysis.reml import fit
+
+    return fit(_problem(columns, times), Structure.CS)
+
+
+def _problem(columns, times):
+    from kerp.analysis.reml import group
 
     pigs = list(dict.fromkeys(columns.complete("Pig")))
     x, y, seen = (
@@ -205,4 +236,15 @@ def _single_arm(columns, times):
     for pig, time, weight in rows:
         i, j = pigs.index(pig), times.index(time)
         x[i, j], y[i, j], seen[i, j] = (1.0, float(time)), weight, True
-    return fit(group(x, y, seen), Structure.CS)
+    return group(x, y, seen)
+
+
+def test_every_acceptance_row_is_on_the_validation_page_with_its_test_or_its_reason() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "validation" / "analysis.md").read_text(encoding="utf-8")
+    named: set[int] = set()
+    for first, last in re.findall(r"SR(\d{3})(?:-(\d{3}))?", page):
+        named.update(range(int(first), int(last or first) + 1))
+    table = (DATA / "evidence" / "stat_references.csv").read_text(encoding="utf-8")
+    rows = {int(number) for number in re.findall(r"^SR(\d{3}),", table, flags=re.MULTILINE)}
+    assert len(rows) > 140
+    assert not rows - named

@@ -104,7 +104,7 @@ def test_a_mechanism_that_cannot_be_is_refused(text: str, message: str) -> None:
         mechanism(text)
 
 
-def test_opposite_names_two_mechanisms_and_the_default_is_both_kinds_of_world() -> None:
+def test_opposite_names_two_mechanisms_and_the_default_shows_both_beside_the_planned_effect() -> None:
     design = load_design("timing-two-arm")
     pair = scenarios_for(design, PLANNING, ("opposite",), None, NO_LAYERS)
     assert [mechanism(item.model).signs for item in pair] == [
@@ -112,7 +112,9 @@ def test_opposite_names_two_mechanisms_and_the_default_is_both_kinds_of_world() 
         (("kappa_a", -1), ("kappa_c", -1)),
     ]
     usual = scenarios_for(design, PLANNING, (), None, NO_LAYERS)
-    assert [item.model for item in usual] == ["normal", "normal", "core"]
+    assert [item.model for item in usual] == ["normal", "normal", *(item.model for item in pair)]
+    names = [item.name for item in usual]
+    assert names == ["planned effect", "assurance", "drug favours", "drug opposes"]
 
 
 def test_nasal_arms_are_refused_in_words() -> None:

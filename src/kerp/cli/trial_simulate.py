@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     "--model",
     "models",
     multiple=True,
-    help="World: normal, a mechanism (core, core:kappa_c=-), or opposite. Repeatable.  [default: normal, core]",
+    help="World: normal, a mechanism (core, core:kappa_c=-), or opposite: the mechanism with the drug's effect on "
+    "learning of either sign. Repeatable.  [default: normal, opposite]",
 )
 @click.option("--effect-sd", type=float, help="Effect in the normal world, residual SDs.  [default: as planned]")
 @click.option("--layers", default="all", show_default=True, help="all, none, or names: what goes wrong.")
@@ -134,11 +135,13 @@ def _write(result: Result, data: dict[str, Any], out: Path) -> None:
 
 
 def _show(result: Result, data: dict[str, Any], out: Path) -> None:
+    from kerp.trial.wording import world_name
+
     for line in data["first_screen"]:
         click.echo(line)
     click.echo()
     own = [world["n_total_for_own_effect"] for world in data["scenarios"]]
-    columns = ["", *(f"{found.scenario} ({found.model})" for found in result.figures)]
+    columns = ["", *(world_name(found.scenario, found.model) for found in result.figures)]
     echo_table(
         columns,
         _rows(result.figures, own),

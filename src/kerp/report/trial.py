@@ -13,7 +13,7 @@ from kerp.report.trial_figures import error_rates, power_curve, responses
 from kerp.trial.check import warnings
 from kerp.trial.design import Design, Planning
 from kerp.trial.response import criterion
-from kerp.trial.wording import design_lines
+from kerp.trial.wording import design_lines, world_name
 
 Data = Mapping[str, Any]
 
@@ -51,7 +51,7 @@ def _operating(design: Design, data: Data) -> tuple[Any, ...]:
 
 
 def _world(world: Data) -> str:
-    return f"{world['scenario']} ({world['model']})"
+    return world_name(world["scenario"], world["model"])
 
 
 _NOTE = (

@@ -28,9 +28,9 @@ Progress = Callable[[int, int], None]  # blocks done, blocks in all
 MOST_REPLICATES = 1_000_000
 CURVE_POINTS = 25
 CURVE_FACTORS = (0.0, 0.5, 1.5)  # of the planned effect
-CORE = "core"
 # the acute couplings of the core model, all in favour of exposure under the drug, and all against it
-OPPOSITE = {"opposite": ("core:kappa_a=+,kappa_c=+", "core:kappa_a=-,kappa_c=-")}
+OPPOSITE_SIGNS = "opposite"
+OPPOSITE = {"drug favours": "core:kappa_a=+,kappa_c=+", "drug opposes": "core:kappa_a=-,kappa_c=-"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +138,21 @@ def scenarios_for(
     *,
     curve: bool = False,
 ) -> list[Scenario]:
-    """The worlds of a run: the planned effect and the prior for `normal`, one for each mechanism; both by default.
+    """The worlds of a run: the planned effect and the prior for `normal`, one for each mechanism.
+
+    By default `normal` and the mechanism with opposite signs, side by side: nobody knows which sign is right.
 
     `curve` adds normal worlds at other multiples of the planned effect: points of a simulated power curve.
     """
     effect = next(value for value in (effect_sd, design.size.effect_sd, 1.0) if value is not None)
     found: list[Scenario] = []
-    for model in models or (NORMAL, CORE):
+    for model in models or (NORMAL, OPPOSITE_SIGNS):
         if model == NORMAL:
             worlds = normal_scenarios(design, planning, effect, layers)
             found += worlds + ([_times(worlds[0], factor) for factor in CURVE_FACTORS] if curve else [])
         else:
-            found += [_virtual(design, planning, text, layers) for text in OPPOSITE.get(model, (model,))]
+            named = OPPOSITE if model == OPPOSITE_SIGNS else {model: model}
+            found += [_virtual(design, planning, name, text, layers) for name, text in named.items()]
     return found
 
 
@@ -157,10 +160,10 @@ def _times(world: Scenario, factor: float) -> Scenario:
     return replace(world, name=f"{factor:g} times", effect_points=factor * world.effect_points)
 
 
-def _virtual(design: Design, planning: Planning, model: str, layers: Layers) -> Scenario:
+def _virtual(design: Design, planning: Planning, name: str, model: str, layers: Layers) -> Scenario:
     from kerp.trial.mechanism import mechanism
 
-    name = mechanism(model).model  # refuses what it does not know before anything is run
+    mechanism(model)  # refuses what it does not know before anything is run
     return Scenario(name=name, design=design, planning=planning, effect_points=0.0, model=model, layers=layers)
 
 

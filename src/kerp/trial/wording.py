@@ -147,3 +147,8 @@ def _analysis(design: Design) -> str:
 
 def _percent(share: float) -> str:
     return f"{share * _HUNDRED:g} %"
+
+
+def world_name(scenario: str, model: str) -> str:
+    """Name of a simulated world, with its model where that is not said already."""
+    return scenario if scenario == model else f"{scenario} ({model})"
