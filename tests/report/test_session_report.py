@@ -131,6 +131,9 @@ def test_the_dose_is_told_as_it_was_given_segment_by_segment(page: Reader) -> No
 def test_the_forecast_and_the_prediction_are_called_model_output_with_their_sampling_site(page: Reader) -> None:
     assert "Predicted ketamine, ng/mL, arterial plasma: model output (Kamp 2020 (pooled, arterial))" in page.text
     assert "Model output, which decided nothing" in page.text
+    assert (
+        "forecast: Felt effect with tolerance (exploratory), calibrated, not fitted. It decided nothing." in page.text
+    )
     assert "shape-calibrated to published statements on time course, not fitted to data" in page.text
     assert "looking back, from every rating" in page.text
 
@@ -202,7 +205,7 @@ def test_every_reference_used_is_listed_and_every_assumed_number_stands_there(pa
     assert "every 5 min" in named["sessions dosing · prompts suds"]
     assert named["felt rating · parameters · noise sd"] == "1 points"
     assert {row[2] for row in rows} == {"recalled", "assumed"}
-    assert f"{len(rows)} numbers behind this report" in page.text
+    assert f"These {len(rows)} entries hold every number" in page.text
     sources = {name for row in rows for name in row[3].split("; ")}
     assert sources <= {*reference_ids(), "kerp"} | {name for name in sources if name.startswith("PAPER P")}
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerp.base.elapsed import MS_PER_MIN
-from kerp.drug.effect import load_link
+from kerp.drug.effect import Link, load_link
 from kerp.drug.events import Doses, NasalDevice, RateSegment
 from kerp.drug.forecast import Band, EffectRule, Forecast, Panel, Rating, build_panel, forecast
 from kerp.drug.kinetics import concentration
@@ -74,6 +74,19 @@ class DrugPicture:
         if self.prediction is None:
             return ()
         return self.prediction.model, load_link(), load_link("felt_rating", "felt_rating")
+
+    @property
+    def link(self) -> Link | None:
+        """The link from concentration to what is felt."""
+        return load_link() if self.prediction is not None else None
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """Everything that must stand beside the picture, each once."""
+        if self.prediction is None:
+            return ()
+        said = self.forecasts[0].forecast.caveats if self.forecasts else ()
+        return tuple(dict.fromkeys((*self.prediction.caveats, *said)))
 
 
 def drug_picture(view: View, until_min: float) -> DrugPicture:

@@ -75,8 +75,8 @@ def evidence_sections(parts: Sequence[Part], rated: Sequence[Rated]) -> tuple[Se
     shown = tuple(table for table in weak if table.rows)
     count = sum(len(table.rows) for table in shown)
     lead = (
-        f"{count} numbers behind this report were recalled from memory or assumed by us; everything else was read in "
-        "the source it names. Verify before relying on any of them."
+        f"These {count} entries hold every number behind this report that was recalled from memory or assumed by us; "
+        "all others were read in the source they name. Verify before relying on any of them."
     )
     claims = f"Claims of the paper it follows: {', '.join(used.claims)}." if used.claims else ""
     listed = Listing(tuple(reference_text(reference(name)) for name in used.references))

@@ -25,7 +25,7 @@ from kerp.session.events import Discharged
 from kerp.session.view import View
 
 WIDTH, LEFT, RIGHT = 960.0, 178.0, 892.0  # units; 182 mm of an A4 page make 12 units a 6.5 point letter
-HEAD, FOOT, GAP = 44.0, 30.0, 9.0
+HEAD, FOOT, GAP, NOTE = 44.0, 30.0, 9.0, 16.0
 BEFORE_MIN = 45.0  # technical: how much of the preparation is shown at most
 
 
@@ -105,14 +105,17 @@ def _left_min(view: View, t0_ms: int) -> float:
     return math.inf if left is None else (left.at_ms - t0_ms) / MS_PER_MIN
 
 
-def drawn(view: View, tracks: Sequence[Track], title: str, marks: Sequence[tuple[int, str]]) -> str:
-    """The whole time line as SVG. `marks` are moments that run through every track, with their names."""
+def drawn(view: View, tracks: Sequence[Track], title: str, marks: Sequence[tuple[int, str]], note: str = "") -> str:
+    """The whole time line as SVG. `marks` are moments that run through every track, with their names.
+
+    `note` stands under the axis: what must be said wherever the picture goes.
+    """
     assert view.t0_ms is not None
-    height = HEAD + sum(track.height + GAP for track in tracks) + FOOT
+    height = HEAD + sum(track.height + GAP for track in tracks) + FOOT + (NOTE if note else 0)
     canvas = Canvas(WIDTH, height, title)
     first, last = span_of(view)
     frame = Frame(canvas, Scale(first, last, LEFT, RIGHT), view.t0_ms)
-    bottom = height - FOOT
+    bottom = height - FOOT - (NOTE if note else 0)
     canvas.rect(0, 0, WIDTH, height, fill="#fff")
     _minutes(frame, bottom)
     _moments(frame, marks, bottom)
@@ -121,6 +124,8 @@ def drawn(view: View, tracks: Sequence[Track], title: str, marks: Sequence[tuple
         _titled(canvas, track, top)
         track.draw(frame, top)
         top += track.height + GAP
+    if note:
+        canvas.text(4, height - 6, cut(note, WIDTH - 8, 10.5), fill=SOFT, font_size=10.5)
     return canvas.svg
 
 

@@ -29,7 +29,7 @@ def time_line(view: View, spans: Sequence[AdviceSpan], picture: DrugPicture, pre
     own = [span for span in spans if span.session == view.record.id]
     tracks = tuple(_tracks(view, own, picture))
     title = f"Time line of session {view.record.id}"
-    svg = drawn(view, tracks, title, tuple(_moments(view)))
+    svg = drawn(view, tracks, title, tuple(_moments(view)), _note(picture))
     return Figure(
         svg=inline_svg(svg, prefix),
         caption=_caption(view, picture),
@@ -80,6 +80,16 @@ def _moments(view: View) -> Iterator[tuple[int, str]]:
             yield at_ms, name
 
 
+def _note(picture: DrugPicture) -> str:
+    """What goes with the picture wherever it goes: which lines are a model's, and how that model came about."""
+    made = picture.prediction
+    if made is None:
+        return ""
+    parts = [f"Model output: drug level {made.model.name}, {made.sampling_site}"]
+    parts += [f"forecast: {picture.link.name}, {picture.link.status}"] if picture.forecasts and picture.link else []
+    return "; ".join(parts) + ". It decided nothing."
+
+
 def _caption(view: View, picture: DrugPicture) -> str:
     zero = "start of administration" if view.drug.given else "first exposure"
     words = f"Every track on the same minutes; minute 0 is the recorded {zero}."
@@ -89,11 +99,12 @@ def _caption(view: View, picture: DrugPicture) -> str:
     if made is not None:
         words += (
             f" Model output, which decided nothing: predicted {made.model.agent} in {made.sampling_site} "
-            f"({made.model.name}; {made.who}), and the forecast of the felt effect."
+            f"({made.model.name}; {made.who}), and the forecast of the felt effect, whose bands are of the curve "
+            f"itself, without the scatter of single ratings. {' '.join(picture.caveats)}"
         )
     elif view.drug.given:
         words += f" {picture.why_not}"
-    return words + " Rest the pointer on a mark for its value; the tables below hold every number."
+    return words + " The tables below hold every number; on a screen, a mark under the pointer tells its value."
 
 
 def _description(view: View, tracks: Sequence[Track]) -> str:
