@@ -60,6 +60,10 @@ class Served:
             self.process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
         self.wait()
 
+    def log(self, name: str) -> str:
+        """The participant's log that a test has for itself."""
+        return self.logs[list(SPEEDS).index(name)]
+
     def wait(self) -> None:
         for _ in range(900):
             try:
@@ -80,40 +84,54 @@ class Served:
         self.start()
 
 
-def seeded(speed: int = 1, protocol: str = "bottemanne2021-iv", participants: int = 1) -> Served:
+def seeded(speeds: str, protocol: str = "bottemanne2021-iv") -> Served:
+    """An installation with one participant for each speed of the session clock."""
     folder = Path(tempfile.mkdtemp(prefix="kerp-browser-"))
-    command = [sys.executable, str(HERE / "seed.py"), str(folder), str(speed), protocol, str(participants)]
+    command = [sys.executable, str(HERE / "seed.py"), str(folder), speeds, protocol]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr[-3000:]
     told = json.loads(made.stdout.strip().splitlines()[-1])
     return Served(folder, told["logs"], told["password"])
 
 
-@pytest.fixture(scope="module")
-def serving():
-    """`serving(speed=1, participants=2)`: an installation that is served."""
-    running = []
-
-    def serve(**options) -> Served:
-        served = seeded(**options)
-        served.start()
-        running.append(served)
-        return served
-
-    yield serve
-    for served in running:
-        served.kill(signal.SIGTERM)
-        shutil.rmtree(served.data, ignore_errors=True)
+# One participant for each test, by name: `served.log("offline")`.
+SPEEDS = {
+    "infusion": 240,
+    "offline": 1,
+    "killed": 1,
+    "restart": 1,
+    "two": 1,
+    "stop": 1,
+    "screens": 30,
+    "axe": 30,
+    "faults": 1,
+    "late": 1,
+}
 
 
 @pytest.fixture(scope="session")
-def chromium():
+def served():
+    """The installation that all browser tests share."""
+    running = seeded(",".join(map(str, SPEEDS.values())))
+    running.start()
+    yield running
+    running.kill(signal.SIGTERM)
+    shutil.rmtree(running.data, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def playing():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def chromium(playing):
+    browser = playing.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    yield browser
+    browser.close()
 
 
 class Person:
@@ -172,9 +190,16 @@ class Person:
     def tab(self, name: str) -> None:
         self.tap(f"tab-{name}")
 
-    def saved(self, timeout: float = 10_000) -> None:
-        self.page.wait_for_selector('.b-badge[data-state="saved"]', timeout=timeout)
-        self.page.wait_for_function("globalThis.kerp.outbox.count === 0", timeout=timeout)
+    def saved(self, timeout_s: float = 15) -> None:
+        """Until everything that was entered here has been acknowledged."""
+        until = time.monotonic() + timeout_s
+        while self.waiting() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert self.waiting() == 0
+        self.page.wait_for_selector('.b-badge[data-state="saved"]')
+
+    def waiting(self) -> int:
+        return self.page.evaluate("globalThis.kerp.outbox.count")
 
     def status(self) -> dict:
         return self.page.evaluate("async () => (await globalThis.kerp.api.get('status')).data")
@@ -201,3 +226,28 @@ def person(chromium):
     yield sign_in
     for one in made:
         one.context.close()
+
+
+@pytest.fixture
+def killable(served, playing, tmp_path):
+    """`killable()`: a browser with its own folder on disk; `killable.kill()`; and it can be opened again."""
+
+    def launch():
+        return playing.chromium.launch_persistent_context(
+            str(tmp_path),
+            executable_path=CHROMIUM,
+            args=ARGUMENTS,
+            base_url=served.url,
+            viewport={"width": 768, "height": 1024},
+        )
+
+    def kill():
+        found = subprocess.run(
+            ["pgrep", "-f", f"user-data-dir={tmp_path}"], capture_output=True, text=True, check=False
+        )
+        for number in found.stdout.split():
+            subprocess.run(["kill", "-9", number], check=False)
+
+    launch.kill = kill
+    launch.person = lambda role: Person(None, served, role, context=launch())
+    return launch

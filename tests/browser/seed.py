@@ -14,7 +14,7 @@ from pathlib import Path
 PASSWORD = "a long sentence for tests"
 
 
-def main(data: Path, speed: int, protocol: str, participants: int) -> None:
+def main(data: Path, speeds: list[int], protocol: str) -> None:
     from kerp.web.datadir import prepare
 
     prepare(data)
@@ -29,7 +29,7 @@ def main(data: Path, speed: int, protocol: str, participants: int) -> None:
 
     PBKDF2PasswordHasher.iterations = 1000
     team = people()
-    logs = study(team, speed, protocol, participants)
+    logs = study(team, speeds, protocol)
     print(json.dumps({"logs": logs, "password": PASSWORD}))
 
 
@@ -44,7 +44,7 @@ def people():
     return team
 
 
-def study(team, speed, protocol, count):
+def study(team, speeds, protocol):
     from kerp.protocol.load import load_protocol
     from kerp.web.actions import participants
     from kerp.web.actions import study as acts
@@ -58,7 +58,7 @@ def study(team, speed, protocol, count):
     )
     acts.sign_rules(version=version, actor=team["prescriber"])
     made = []
-    for number in range(1, count + 1):
+    for number, speed in enumerate(speeds, 1):
         one = participants.register(study=trial, site=site, code=f"S1-{number:03}", actor=team["coordinator"])
         Log.objects.filter(participant=one).update(clock_speed=speed)
         screened(Log.objects.get(participant=one), team, protocol)
@@ -109,4 +109,4 @@ def screened(log, team, protocol):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    main(Path(sys.argv[1]), [int(speed) for speed in sys.argv[2].split(",")], sys.argv[3])

@@ -9,7 +9,7 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 
 export function chart(app) {
   const box = h("div.b-charts", {});
-  drawn = { box, charts: [], forecast: null, key: "", at: 0 };
+  drawn = { box, charts: [], forecast: null, key: "", at: -Infinity };
   queueMicrotask(() => fill(app));
   return [h("h1.visually-hidden", {}, "Chart"), box];
 }

@@ -1,0 +1,171 @@
+"""The bedside page in a real browser: an infusion from the ready gate to the signature."""
+
+from __future__ import annotations
+
+import time
+
+SPEED = 240  # four minutes a second: two hours of recovery in half a minute
+
+
+def in_dialog(page, text):
+    page.click(f'dialog[open] button:has-text("{text}")')
+
+
+def vitals(nurse, systolic, diastolic, spo2="98"):
+    page = nurse.page
+    nurse.tab("checks")
+    nurse.tap("vitals")
+    for name, value in {
+        "systolic_mmhg": systolic,
+        "diastolic_mmhg": diastolic,
+        "heart_rate_per_min": 72,
+        "spo2_pct": spo2,
+    }.items():
+        page.fill(f"dialog[open] input[name={name}]", str(value))
+    in_dialog(page, "Record")
+
+
+def prepare(nurse):
+    """Everything the nurse does before the second person, in the order of the list."""
+    page = nurse.page
+    vitals(nurse, 122, 78)
+    nurse.tab("prepare")
+    for key in (
+        "plan_agreed-Done",
+        "props_present-Done",
+        "emergency_equipment-Done",
+        "hcg-Negative",
+        "toxicology-Negative",
+        "fasting-Kept",
+        "escort_named-Arranged",
+    ):
+        nurse.tap(f"gate-{key}")
+    nurse.tap("gate-weight-Weigh")
+    page.fill("dialog[open] input[name=kg]", "72")
+    in_dialog(page, "Record")
+    nurse.tap("gate-time_out-Time-out")
+    for box in page.query_selector_all("dialog[open] input[type=checkbox]"):
+        box.check()
+    page.fill("dialog[open] input[name=people]", "nurse, therapist, prescriber")
+    in_dialog(page, "All confirmed")
+    nurse.saved()
+    nurse.tap("compute")
+    in_dialog(page, "Compute")
+    page.wait_for_selector('dialog[open] [data-key="take-dose"]')
+    assert "36 mg" in page.inner_text("dialog[open] dl")
+    nurse.tap("take-dose")
+    nurse.saved()
+    nurse.tap("verify")
+    vitals(nurse, 120, 80)
+    nurse.saved()
+
+
+def test_an_infusion_from_the_ready_gate_to_the_signature(served, person):
+    log = served.log("infusion")
+    nurse, therapist, prescriber = person(served, "nurse"), person(served, "therapist"), person(served, "prescriber")
+    nurse.open(log)
+    nurse.tab("prepare")
+    missing = nurse.page.inner_text(".b-gate")
+    for name in ("Pregnancy test", "Urine drug screen", "Fasting", "Escort", "verified by two people", "Time-out"):
+        assert name in missing
+    prepare(nurse)
+
+    # minute 0 only by an explicit act, after two different people verified
+    nurse.tab("prepare")
+    nurse.tap("ready")
+    assert "verified by 1 of two" in nurse.page.inner_text("dialog[open] .b-reasons")
+    nurse.shot("refused")
+    in_dialog(nurse.page, "Leave it")
+    prescriber.bedside(log)
+    prescriber.tap("verify")
+    prescriber.saved()
+    nurse.page.wait_for_selector("text=verified by nurse and prescriber")
+    nurse.tap("ready")
+    nurse.page.wait_for_selector('[data-key="start"]:not([disabled])')
+    nurse.tap("start")
+    nurse.page.wait_for_selector("text=since minute 0")
+    status = nurse.status()
+    assert status["session"]["phase"] == "exposure"
+    assert [one for one in status["deviations"] if one["kind"] == "started_without"] == []
+
+    # exposure by the therapist, ratings in one tap
+    therapist.bedside(log)
+    therapist.tab("exposure")
+    therapist.tap("open-bin-lid")
+    in_dialog(therapist.page, "Start the exposure")
+    therapist.page.wait_for_selector("text=Block b1")
+    therapist.tap("ritual-mental")
+    therapist.tap("coach-stay_with_it")
+    therapist.tab("now")
+    for suds, urge, felt in ((50, 40, 1), (70, 60, 4), (80, 70, 5)):
+        for rating, value in (("suds", suds), ("urge", urge), ("felt_effect", felt)):
+            therapist.tap(f"{rating}-{value}")
+        time.sleep(0.3)  # a minute at this speed
+    therapist.saved()
+    therapist.shot("now-running")
+    therapist.tab("chart")
+    therapist.page.wait_for_selector(".b-plot canvas")
+    assert "model output" in therapist.page.inner_text(".b-charts")
+    time.sleep(0.5)
+    therapist.shot("chart-running")
+    assert therapist.status()["session"]["effect"]["onset_ms"] is not None
+
+    # both tracks end separately
+    therapist.page.click("#exposure-stop")
+    therapist.saved()
+    status = therapist.status()
+    assert status["session"]["drug"]["status"] == "running"
+    assert status["exposure"]["stopped_ms"]
+    nurse.tab("drug")
+    nurse.tap("drug-end")
+    nurse.page.fill("dialog[open] input[name=volume]", "35.4")
+    in_dialog(nurse.page, "Record")
+    nurse.saved()
+    assert nurse.status()["drug"]["volume_given_ml"] == 35.4
+
+    # recovery: blockers by name, then discharge and signature by the prescriber
+    nurse.tab("close")
+    assert "min too early" in nurse.page.inner_text(".b-panel")
+    nurse.shot("close-blocked")
+    prescriber.tab("close")
+    prescriber.tap("discharge")
+    in_dialog(prescriber.page, "Discharge")
+    prescriber.page.wait_for_selector("dialog[open] .b-reasons")
+    prescriber.page.keyboard.press("Escape")
+    time.sleep(121 * 60 / SPEED)
+    finish(nurse)
+    prescriber.tap("discharge")
+    prescriber.page.fill("dialog[open] input[name=escort]", "sister")
+    prescriber.page.check("dialog[open] input[name=leaflet]")
+    in_dialog(prescriber.page, "Discharge")
+    prescriber.page.wait_for_selector("text=discharged", timeout=15_000)
+    prescriber.page.click('.b-panel a:has-text("signature")')
+    prescriber.page.check("text=I have reviewed")
+    prescriber.page.click('button:has-text("Sign as")')
+    prescriber.page.wait_for_selector("text=signed")
+    assert nurse.status()["signature"]["name"] == "Prescriber Example"
+    assert nurse.status()["signature"]["unsigned"] == 0
+    for one in (nurse, therapist, prescriber):
+        assert one.faults == []
+        assert one.foreign == []
+
+
+def finish(nurse):
+    """The nurse works off what blocks, each by its own button."""
+    page = nurse.page
+    nurse.tab("now")
+    nurse.tap("felt_effect-0")
+    vitals(nurse, 121, 79)
+    nurse.tab("checks")
+    nurse.tap("sedation")
+    page.click("dialog[open] .b-big button >> nth=0")
+    nurse.saved()
+    nurse.tab("close")
+    for key in ("orientation-Met", "gait-Met", "advice-Met", "escort-Is here"):
+        nurse.tap(f"tick-{key}")
+    nurse.tap("tick-suicidality")
+    for answer in page.query_selector_all('dialog[open] fieldset input[value="0"]'):
+        answer.check(force=True)
+    in_dialog(page, "Record")
+    nurse.saved()
+    page.wait_for_selector("text=nothing on the list blocks", timeout=20_000)
