@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from kerp.analysis import describe
 from kerp.analysis.outcomes import long_columns, outcomes_of, response_counts
 from kerp.analysis.plan_file import changes_since, lock, plan_digest, plan_ids, plan_path, read_plan
 from kerp.analysis.tables import SCHEMA, read_tables
@@ -261,10 +262,20 @@ def test_parquet_tables_are_read_like_csv(tmp_path, write_trial) -> None:
     assert read_tables(other) == expected
 
 
-def test_records_write_every_column_that_analysis_reads_in_the_type_it_reads() -> None:
-    from kerp.records.tables.registry import TABLES
-
-    number = {"whole": "number"}
-    written = {t.id: {c.name: number.get(c.type.value, c.type.value) for c in t.columns} for t in TABLES}
-    for name, columns in SCHEMA.items():
-        assert columns.items() <= written[name].items(), name
+def test_the_report_compares_contact_time_therapists_and_strata_between_the_arms(write_trial) -> None:
+    folder = write_trial()
+    tables, plan = read_tables(folder), read_plan(SHIPPED)
+    conduct = describe.conduct(tables, plan)
+    own = {who for who, arm in tables.arm_of.items() if arm == "concurrent"}
+    minutes = [row["contact_min"] for row in tables.rows["sessions"] if row["participant"] in own]
+    found = conduct["contact_min"]["concurrent"]
+    assert found["mean"] * found["n"] == pytest.approx(sum(minute or 0.0 for minute in minutes))
+    assert set(conduct["therapists"]) == {"concurrent", "sequential"}
+    low = min(row["spo2_pct"] for row in tables.rows["vitals"] if row["participant"] in own and row["spo2_pct"])
+    assert conduct["lowest_spo2_pct"]["concurrent"]["mean"] >= low
+    strata = next(
+        c
+        for c in describe.baseline_table(tables, plan, outcomes_of(tables, plan))["counts"]
+        if c["name"] == "stratum"
+    )
+    assert all(sum(by.values()) == 16 for by in strata["by_arm"].values())

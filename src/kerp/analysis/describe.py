@@ -68,7 +68,8 @@ def _described(values: Iterable[float | None]) -> Data:
 
 def baseline_table(tables: Tables, plan: Plan, outcomes: Outcomes) -> Data:
     """Baseline by arm. No tests: differences at baseline are chance by design, and p values there mislead."""
-    facts = {row["participant"]: row for row in tables.rows["participants"]}
+    strata = tables.stratum_of
+    facts = {r["participant"]: r | {"stratum": strata.get(r["participant"])} for r in tables.rows["participants"]}
     expected: dict[str, float] = {}
     for row in tables.rows["guesses"]:
         if row["by"] == "participant" and row["expected_improvement"] is not None:
@@ -88,7 +89,7 @@ def baseline_table(tables: Tables, plan: Plan, outcomes: Outcomes) -> Data:
         ],
         "counts": [
             {"name": name, "by_arm": {a: _counts(facts, members(tables, a), name) for a in arms}}
-            for name in ("site", "theme")
+            for name in ("site", "theme", "stratum")
         ],
     }
 
@@ -118,6 +119,33 @@ def _line(who: str, plan: Plan, outcomes: Outcomes) -> list[tuple[float, float]]
         for visit in plan.outcome.visits
         if (who, visit.day) in outcomes.observed
     ]
+
+
+def conduct(tables: Tables, plan: Plan) -> Data:
+    """What was given by arm: exposure minutes per participant, therapists, and the lowest oxygen saturation.
+
+    Arms of a timing contrast must not differ in contact time, nor each have therapists of their own.
+    """
+    minutes: dict[str, float] = {}
+    therapists: dict[str, set[str]] = {}
+    lowest: dict[str, float] = {}
+    for row in tables.rows["sessions"]:
+        who = row["participant"]
+        minutes[who] = minutes.get(who, 0.0) + (row["contact_min"] or 0.0)
+        therapists.setdefault(who, set()).update(name for name in (row["therapist"] or "").split("; ") if name)
+    for row in tables.rows["vitals"]:
+        if row["spo2_pct"] is not None:
+            lowest[row["participant"]] = min(lowest.get(row["participant"], 100.0), row["spo2_pct"])
+    arms = arms_of(tables, plan)
+    people = {arm: members(tables, arm) for arm in arms}
+    return {
+        "contact_min": {arm: _described(map(minutes.get, people[arm])) for arm in arms},
+        "lowest_spo2_pct": {arm: _described(map(lowest.get, people[arm])) for arm in arms},
+        "therapists": {
+            arm: dict(sorted(Counter(name for who in people[arm] for name in therapists.get(who, ())).items()))
+            for arm in arms
+        },
+    }
 
 
 def safety(tables: Tables, plan: Plan) -> Data:

@@ -72,6 +72,7 @@ def run_plan(tables: Tables, plan: Plan, changes: tuple[str, ...] = (), locked: 
         "response": [_response(item) for item in response_counts(tables, plan, outcomes)],
         "time_to_response": _or_reason(partial(_time_to_response, trial)),
         "safety": describe.safety(tables, plan),
+        "conduct": describe.conduct(tables, plan),
         "habituation": describe.habituation(tables, plan),
         "blinding": _blinding(trial, primary),
         "checks": describe.model_checks(fitted) if fitted else [],

@@ -31,7 +31,7 @@ def analysis_report(data: Data) -> str:
         Section("primary", "Primary and sensitivity estimates", tuple(_estimates(data, label))),
         Section("response", "Response by every definition", tuple(_response(data["response"]))),
         Section("time", "Time to response", tuple(_time(data["time_to_response"]))),
-        Section("safety", "Safety", tuple(_safety(data["safety"]))),
+        Section("safety", "Safety", tuple(_safety(data["safety"], data["conduct"]))),
         Section("learning", "Distress within and between sessions", tuple(_habituation(data["habituation"]))),
         Section("blinding", "Blinding and belief", tuple(_blinding(data["blinding"]))),
         Section("checks", "Model checks", tuple(_checks(data))),
@@ -203,7 +203,7 @@ def _time(data: Data) -> Iterator[Any]:
     yield Table(caption, columns, rows, numeric=(1, 2, 3, 4), note=f"{verdict} {notes}".strip())
 
 
-def _safety(safety: Data) -> Iterator[Any]:
+def _safety(safety: Data, conduct: Data) -> Iterator[Any]:
     arms = list(safety["people"])
     columns = ("", *(f"{arm} (n {safety['people'][arm]})" for arm in arms))
     for caption, key in (
@@ -219,8 +219,11 @@ def _safety(safety: Data) -> Iterator[Any]:
         ]
         yield Table(caption, columns, rows)
     rows = [("highest systolic pressure, mmHg", *(_summary(safety["highest_systolic_mmhg"][arm]) for arm in arms))]
+    rows.append(("lowest oxygen saturation, %", *(_summary(conduct["lowest_spo2_pct"][arm]) for arm in arms)))
+    rows.append(("exposure per participant, min", *(_summary(conduct["contact_min"][arm]) for arm in arms)))
+    rows.append(("therapists (participants seen)", *(_tally(conduct["therapists"][arm]) for arm in arms)))
     rows.append(("major protocol deviations", *(str(safety["major_deviations"][arm]) for arm in arms)))
-    yield Table("Blood pressure and conduct", columns, rows)
+    yield Table("Vital signs and conduct", columns, rows)
 
 
 def _habituation(data: Data) -> Iterator[Any]:
