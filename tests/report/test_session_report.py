@@ -15,6 +15,7 @@ from kerp.cli.main import main
 from kerp.evidence.references import reference_ids
 from kerp.protocol.load import load_protocol
 from kerp.records.logfile import Log
+from kerp.records.replay import replay
 from kerp.report.session.document import read_for_report, session_page, session_report, time_line_svg
 from kerp.report.session.drug import doses_of, drug_picture
 from kerp.session import events as e
@@ -211,10 +212,10 @@ def test_every_reference_used_is_listed_and_every_assumed_number_stands_there(pa
 
 
 def test_a_blinded_report_tells_neither_mg_nor_drug_nor_a_predicted_concentration(blinded: Reader) -> None:
-    assert "Hidden: this log is blinded, and holds no dose in mg (M8)." in blinded.text
+    assert "Hidden: this log is blinded (M8)." in blinded.text
     assert "study drug 35 mL" in blinded.text
     given = blinded.text[blinded.text.index("Dose as given") : blinded.text.index("Exposure blocks")]
-    assert " mg" not in given.replace("no dose in mg", "")
+    assert " mg" not in given.replace("no dose in mg is shown", "")
     for word in (
         "esketamine",
         "midazolam",
@@ -227,6 +228,24 @@ def test_a_blinded_report_tells_neither_mg_nor_drug_nor_a_predicted_concentratio
     ):
         assert word not in blinded.text.split("References")[0], word
     assert "Drug models" not in blinded.text
+
+
+def test_mg_that_slipped_into_a_blinded_log_is_not_passed_on(
+    tell: Callable[..., Log], blinded_log: Log, example_log: Log
+) -> None:
+    protocol = replay(blinded_log).protocol
+    wanted = (e.SessionOpened, e.DoseComputed, e.AdministrationStarted, e.AdministrationEnded)
+    told = [entry for entry in example_log.entries if isinstance(entry.event, wanted) and entry.session == "dosing-1"]
+    lines = [(0, 540 + index, entry.actor, entry.event, "dosing-1") for index, entry in enumerate(told)]
+    assert any(
+        line[3] == e.AdministrationEnded(volume_given_ml=35.0, dose_given_mg=35.0, interruptions="31 to 35 min")
+        for line in lines
+    )
+    html = session_report(tell(protocol, lines))
+    assert "0.875 mg" not in html
+    assert "35 mg" not in html
+    assert "mg/min" not in html
+    assert "52.5 mL/h" in html
 
 
 def test_nothing_is_loaded_from_a_network_and_nothing_runs(html: str) -> None:

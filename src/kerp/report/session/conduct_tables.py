@@ -74,7 +74,7 @@ def _dose(row: Row, *, blinded: bool) -> tuple[Any, ...]:
     infusion = row["kind"] == "infusion_segment"
     devices = f" ({row['devices']} written as one)" if (row["devices"] or 1) > 1 else ""
     what = f"infusion, segment {row['number']}" if infusion else f"nasal device {row['number']}{devices}"
-    rates = [amount(row["rate_ml_per_h"], "mL/h"), amount(row["rate_mg_per_min"], "mg/min")]
+    rates = [amount(row["rate_ml_per_h"], "mL/h"), None if blinded else amount(row["rate_mg_per_min"], "mg/min")]
     given = (
         row["session"],
         what,
@@ -90,11 +90,12 @@ def _read(course: Course) -> str:
     """What was read off at the end, beside what rates and times come to."""
     notes = []
     for view in course.views:
-        read = [amount(view.drug.volume_given_ml, "mL"), amount(view.drug.dose_given_mg, "mg")]
+        given_mg = None if course.protocol.blinded else view.drug.dose_given_mg
+        read = [amount(view.drug.volume_given_ml, "mL"), amount(given_mg, "mg")]
         words = " and ".join(value for value in read if value)
         if words:
             notes.append(f"Read off at the end of session {view.record.id}: {words}.")
-    hidden = "This log is blinded: it holds no dose in mg (M8)." if course.protocol.blinded else ""
+    hidden = "Blinded: no dose in mg is shown (M8)." if course.protocol.blinded else ""
     return " ".join([*notes, "Amounts are rate times duration.", hidden]).strip()
 
 

@@ -186,12 +186,13 @@ def _record(reading: Reading) -> tuple[Block, ...]:
 def provenance(log: Log, course: Course) -> Facts:
     """Digests and versions: what the log must be replayed with."""
     opened = course.opened
+    named = {} if course.protocol.blinded else opened.parameter_digests  # a drug model's digest would tell the arm
     pairs: list[tuple[str, Any]] = [
         ("Protocol digest", opened.protocol_digest),
         ("Shipped base", opened.base_digest),
         ("Site overlay", opened.overlay_digest),
         ("Signed stopping rules", opened.stopping_rules_digest or "none signed: the shipped defaults"),
-        ("Parameter digests", ", ".join(f"{name} {value}" for name, value in opened.parameter_digests.items())),
+        ("Parameter digests", ", ".join(f"{name} {value}" for name, value in named.items())),
         ("Head of the log's chain", log.chain_head),
         ("Entries", len(log.entries)),
         ("Engine that opened the log", opened.engine_version),

@@ -105,7 +105,7 @@ def drug_picture(view: View, until_min: float) -> DrugPicture:
 def _why_not(view: View) -> str:
     dose = view.protocol.dose
     if view.protocol.blinded:
-        return "Hidden: this log is blinded, and holds no dose in mg (M8)."
+        return "Hidden: this log is blinded (M8)."
     if dose is None or not view.drug.given:
         return "No drug was given in this session."
     if dose.agent not in _MODELLED:

@@ -111,7 +111,7 @@ def _administration(frame: Frame, top: float, view: View) -> None:
     for segment in view.drug.segments:
         end_ms = segment.to_ms if segment.to_ms is not None else view.drug.ended_ms or view.now_ms
         start, end = frame.at(segment.from_ms), frame.at(end_ms)
-        rate = _rate(segment.mg_per_min, segment.ml_per_h)
+        rate = _rate(None if view.protocol.blinded else segment.mg_per_min, segment.ml_per_h)
         tip = f"{rate}, {frame.minute(segment.from_ms):.0f} to {frame.minute(end_ms):.0f} min"
         frame.canvas.rect(start, top, end - start, 15, tip, fill="#dcebf1", stroke=DRUG, stroke_width=0.8)
         if width_of(rate, 11) < end - start - 8:

@@ -72,7 +72,8 @@ def _dose(course: Course, view: View) -> str:
         )
         words = f"{count} nasal device{'s' if count != 1 else ''}{mg}"
     else:
-        amounts = (amount(drug.dose_given_mg, "mg"), amount(drug.volume_given_ml, "mL"))
+        given_mg = None if course.protocol.blinded else drug.dose_given_mg
+        amounts = (amount(given_mg, "mg"), amount(drug.volume_given_ml, "mL"))
         words = " in ".join(value for value in amounts if value) or "amount not read off"
     return f"{agent} {words}{_course_of(view)}"
 
