@@ -145,7 +145,7 @@ def demo(
     password: str,
     as_json: bool,
 ) -> None:
-    r"""A simulated participant and team, at a running web application (kerp serve --demo).
+    """A simulated participant and team, at a running web application (kerp serve --demo).
 
     They sign in as people do and send what devices send; the record says `demonstration`. The server's session
     clock of these participants runs at the speed. Open the address that is shown, and look on or take part.
@@ -153,7 +153,7 @@ def demo(
     \b
     Example: kerp demo --speed 10
     Example: kerp demo --speed 10 --sessions 50 --for-s 120 --json
-    """
+    """  # noqa: D301  click reads the backspace
     tell = _nothing if as_json or sessions > 1 else click.echo
     ended = threading.Event()
     company = Company(url.rstrip("/"), speed, seed, preparation_min, tell)
