@@ -1,5 +1,6 @@
 """Digests, files, line numbers, seeds: what every room stands on."""
 
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -79,6 +80,11 @@ def test_broken_toml_names_its_line() -> None:
     assert refused.value.faults[0].line == 2
 
 
+def test_toml_nested_beyond_reading_is_refused() -> None:
+    with pytest.raises(KerpError, match="nested too deeply"):
+        parse_toml("a = " + "[" * 5000 + "]" * 5000, where="site.toml")
+
+
 def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"fine\n\xff\xfe")
     with pytest.raises(KerpError, match="not UTF-8") as refused:
@@ -98,6 +104,14 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     write_atomic(tmp_path / "new" / "file", "content")
     assert (tmp_path / "new" / "file").read_text() == "content"
     assert sorted(item.name for item in tmp_path.iterdir()) == ["file", "new"]
+
+
+def test_a_pipe_or_a_device_is_never_replaced_by_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(KerpError, match="not a file"):
+        write_atomic(pipe, "content")
+    assert pipe.is_fifo()
 
 
 def test_a_fault_says_where_what_and_the_ways_out() -> None:

@@ -57,6 +57,7 @@ def test_references_are_cited_as_text_and_bibtex(capsys):
         (["show", "trials", "--where", "red"], "COLUMN=TEXT"),
         (["show", "trials", "--columns", "stdy"], "did you mean"),
         (["cite", "nobody1999"], "no reference"),
+        (["cite", ","], "no reference is named"),
         (["list", "references", "--topic", "cooking"], "no topic"),
     ],
 )

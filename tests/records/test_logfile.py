@@ -74,6 +74,26 @@ def test_any_changed_byte_before_the_last_line_is_refused_with_its_line(data: st
     assert refused.value.faults[0].line <= number + 2
 
 
+def test_a_last_line_that_is_whole_but_damaged_is_no_power_cut() -> None:
+    raw = text_of(some_log())
+    for damage in (raw[:-40] + b"\n", raw + b"[" * 100_000 + b"\n", raw + b"\xff\n"):
+        with pytest.raises(KerpError, match="the line is damaged"):
+            read_log_bytes(damage, where="log")
+
+
+def test_an_empty_line_at_the_end_takes_nothing_away() -> None:
+    log = read_log_bytes(text_of(some_log()) + b"\n\n", where="log")
+    assert list(log.entries) == some_log()
+    assert log.warnings == ()
+
+
+def test_half_of_a_character_in_a_log_is_damage_with_its_line() -> None:
+    opening, rest = text_of(some_log()).split(b"\n", 1)
+    with pytest.raises(KerpError, match="half of a character") as refused:
+        read_log_bytes(opening[:-1] + b',"x":"\\ud800"}\n' + rest, where="log")
+    assert refused.value.faults[0].line == 1
+
+
 def test_a_line_taken_out_of_the_middle_is_refused() -> None:
     pieces = text_of(some_log()).splitlines(keepends=True)
     with pytest.raises(KerpError, match="hash does not follow"):

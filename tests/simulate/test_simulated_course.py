@@ -82,6 +82,13 @@ def test_snapshots_do_not_depend_on_what_came_later(entries: tuple[Entry, ...]) 
     assert snapshot(whole, 35)["state_digest"] == snapshot(part, 35)["state_digest"]
 
 
+@pytest.mark.parametrize("minute", [float("nan"), float("inf"), -1e12, 1e300])
+def test_a_minute_that_is_none_is_refused(entries: tuple[Entry, ...], minute: float) -> None:
+    log = read_log_bytes("".join(lines(entries, load_protocol(IV).protocol)).encode(), where="p")
+    with pytest.raises(KerpError, match="no minute of a session"):
+        snapshot(log, minute)
+
+
 def test_tables_of_a_log_equal_tables_of_its_replay(course, tmp_path: Path) -> None:
     write_log(tmp_path / "log", course.entries, course.protocol)
     from kerp.records.logfile import read_log

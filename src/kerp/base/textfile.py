@@ -41,6 +41,7 @@ def write_atomic(path: Path | str, content: str | bytes) -> None:
     path = Path(path)
     data = content.encode() if isinstance(content, str) else content
     temporary = None
+    _refuse_what_is_no_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -55,6 +56,17 @@ def write_atomic(path: Path | str, content: str | bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
         message = f"the file cannot be written: {error.strerror}; what was there before is unchanged"
         raise KerpError(Fault(message, where=str(path))) from None
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    """Renaming over a device or a pipe (/dev/null, /dev/stdout) would replace it by a file."""
+    try:
+        special = path.exists() and not path.is_file() and not path.is_dir()
+    except OSError:  # a path that cannot even be looked at fails below, with its reason
+        return
+    if special:
+        ways = ("write to a file, then copy it where it should go",)
+        raise KerpError(Fault("this is a device or a pipe, not a file", where=str(path), ways_out=ways))
 
 
 def _umask() -> int:

@@ -49,6 +49,8 @@ def parse_toml(text: str, *, where: str) -> TomlDocument:
         found = re.search(r"at line (\d+)", str(error))
         line = int(found.group(1)) if found else None
         raise KerpError(Fault(f"this is not valid TOML: {error}", where=where, line=line)) from None
+    except RecursionError:
+        raise KerpError(Fault("this is nested too deeply to be read", where=where)) from None
     return TomlDocument(where, data, _scan(text))
 
 

@@ -162,9 +162,13 @@ def cite(identifiers: tuple[str, ...], style: str, as_json: bool) -> None:
     \b
     Example: kerp evidence cite bottemanne2021 rodriguez2013 --style bibtex
     """  # noqa: D301  click reads the backspace
+    from kerp.base.errors import Fault, KerpError
     from kerp.evidence import references
 
     names = [name for part in identifiers for name in part.split(",") if name]
+    if not names:
+        ways = ("kerp evidence list references shows every id",)
+        raise KerpError(Fault("no reference is named", found=" ".join(identifiers), ways_out=ways))
     if as_json:
         echo_json([references.reference(name) for name in names])
     else:

@@ -106,7 +106,7 @@ def read_log_bytes(raw: bytes, *, where: str) -> Log:
     previous = opening["hash"]
     for number, record in enumerate(parsed[1:], start=2):
         entries.append(_entry(record, where, number))
-        if chain_hash(previous, record["entry"]) != record["hash"]:
+        if _link(previous, record["entry"], where, number) != record["hash"]:
             raise KerpError(_damage("the hash does not follow from the lines before it", where, number))
         previous = record["hash"]
     faults = tuple(_order_faults(entries, where))
@@ -122,16 +122,23 @@ def truncated(log: Log, through_seq: int) -> Log:
     return replace(log, entries=log.entries[:through_seq])
 
 
+def _link(previous: str, record: Any, where: str, line: int) -> str:
+    try:
+        return chain_hash(previous, record)
+    except UnicodeEncodeError:  # half of a character, written as an escape: no text that kerp can have written
+        raise KerpError(_damage("the line holds half of a character", where, line)) from None
+
+
 def _parse_lines(raw: bytes, where: str) -> tuple[list[Any], list[str]]:
-    pieces = raw.split(b"\n")
-    complete = pieces[-1] == b""
-    pieces = pieces[:-1] if complete else pieces
+    """Every line as data. Only a last line without its end can be a power cut; a damaged whole line is damage."""
+    complete = raw.endswith(b"\n")
+    pieces = raw.rstrip(b"\r\n").split(b"\n")
     parsed: list[Any] = []
     for number, piece in enumerate(pieces, start=1):
         try:
             parsed.append(json.loads(piece.decode("utf-8"), parse_constant=_refuse_constant))
-        except ValueError as error:
-            if number == len(pieces) and number > 1:
+        except (ValueError, RecursionError) as error:
+            if number == len(pieces) and number > 1 and not complete:
                 cut = f"{where}:{number}: the last line was cut off (power failure?) and left out; the rest is whole"
                 return parsed, [cut]
             reason = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "not JSON"
@@ -160,7 +167,7 @@ def _check_opening(record: Any, where: str) -> dict[str, Any]:
             Fault("the log has another format version", where, 1, "version", found, str(VERSION), ways_out=ways)
         )
     content = {key: value for key, value in record.items() if key != "hash"}
-    if not isinstance(content.get("protocol"), dict) or chain_hash(GENESIS, content) != record.get("hash"):
+    if not isinstance(content.get("protocol"), dict) or _link(GENESIS, content, where, 1) != record.get("hash"):
         raise KerpError(_damage("the opening record does not match its hash", where, 1))
     return record
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from kerp import __version__
 from kerp.base.digest import digest
-from kerp.base.elapsed import ms_from_min
+from kerp.base.elapsed import MIN_PER_DAY, ms_from_min
 from kerp.base.errors import Fault, KerpError, UnknownIdError
 from kerp.instrument.load import load_instrument
 from kerp.instrument.score import score
@@ -21,6 +21,9 @@ from kerp.session.fold import as_of, fold
 from kerp.session.state import State
 from kerp.session.status import status
 from kerp.session.view import View
+
+# Ten years: beyond any course, and still a whole number of milliseconds.
+_FURTHEST_MIN = 10 * 366 * MIN_PER_DAY
 
 
 def protocol_of(log: Log) -> Protocol:
@@ -57,7 +60,7 @@ def snapshot(log: Log, at_min: float | None = None, session: str = "") -> dict[s
         if view is None or view.t0_ms is None:
             ways = ("leave --at out", "name a session with --session")
             raise KerpError(Fault("this log has no session with a minute 0", log.where, ways_out=ways))
-        now_ms = view.t0_ms + ms_from_min(at_min)
+        now_ms = view.t0_ms + ms_from_min(_usable(at_min))
     state = as_of(course.protocol, course.state, now_ms)
     shown = status(course.protocol, state, now_ms, view.record.id if view else "")
     return {
@@ -68,6 +71,13 @@ def snapshot(log: Log, at_min: float | None = None, session: str = "") -> dict[s
         "status": shown.as_dict(),
         "scores": _scores(course, state, now_ms),
     }
+
+
+def _usable(at_min: float) -> float:
+    if not abs(at_min) <= _FURTHEST_MIN:  # so that "not a number" is refused too
+        allowed = f"minutes from -{_FURTHEST_MIN:,} to {_FURTHEST_MIN:,}"
+        raise KerpError(Fault("this is no minute of a session", field="--at", found=f"{at_min:g}", allowed=allowed))
+    return at_min
 
 
 def _session_of(course: Course, session: str) -> View | None:
