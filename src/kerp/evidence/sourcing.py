@@ -19,6 +19,7 @@ MARKS = frozenset(str(mark) for mark in Mark)
 STRUCTURAL = frozenset({"version", "schema", "schema_version", "order", "index", "year"})
 # Allowed bare in the files of one folder only, each for a reason.
 STRUCTURAL_IN: Mapping[str, frozenset[str]] = {
+    "stimuli": frozenset({"intensity"}),  # neutral test pictures: 0 by what they are, a claim about nobody
     # what a design chooses rather than claims: its calendar, comparisons, error rates, looks and size
     "designs": frozenset(
         {
