@@ -48,7 +48,7 @@ def drawn(
         draw(figure, axes)
         figure.tight_layout()
         text, image = io.StringIO(), io.BytesIO()
-        figure.savefig(text, format="svg", metadata={"Date": None})
+        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
         figure.savefig(image, format="png", dpi=150, metadata={"Software": "kerp"})
         plt.close(figure)
     return text.getvalue(), image.getvalue()
