@@ -152,6 +152,23 @@ IV = (
         "sessions.dosing.phases.taper",
         "no effect rule",
     ),
+    *(
+        (
+            f"an effect rule with {name} {value}",
+            lambda p, name=name, value=value, unit=unit: replace(
+                p, effect_rule=replace(p.effect_rule, **{name: val(value, unit)})
+            ),
+            f"effect_rule.{name}",
+            words,
+        )
+        for name, value, unit, words in (
+            ("onset_rise", 0, "points", "no change"),
+            ("peak_fall", 11, "points", "no change"),
+            ("onset_ratings", 0, "ratings", "counts ratings"),
+            ("peak_ratings", 1.5, "ratings", "counts ratings"),
+            ("resolution_within", 2, "points", "still felt"),
+        )
+    ),
     ("no rule that reads the effect", lambda p: replace(p, effect_rule=None), "effect_rule", "how onset, peak"),
     (
         "a session that begins in the middle",

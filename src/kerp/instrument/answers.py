@@ -55,6 +55,8 @@ def _json(text: str, where: str) -> Any:
         return json.loads(text, object_pairs_hook=lambda pairs: _once(pairs, where), parse_constant=_constant(where))
     except json.JSONDecodeError as error:
         raise KerpError(Fault(f"this is not valid JSON: {error.msg}", where, error.lineno)) from None
+    except RecursionError:
+        raise KerpError(Fault("this is nested too deeply to be read", where)) from None
 
 
 def _once(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:

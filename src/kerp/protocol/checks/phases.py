@@ -140,6 +140,28 @@ def effect_cannot_be_read(protocol: Protocol) -> Iterator[Fault]:
             yield from _ratings_missing(plan, prompts, float(rule.max_gap_min))
 
 
+def effect_that_means_nothing(protocol: Protocol) -> Iterator[Fault]:
+    """A rise or fall of no points is seen in every rating; an end above the onset would be reached at once."""
+    rule = protocol.effect_rule
+    if rule is None:
+        return
+    for name, value in (("onset_rise", rule.onset_rise), ("peak_fall", rule.peak_fall)):
+        if not 0 < value.value <= _FELT_EFFECT_MAX:
+            message = f"{name} is no change that a rating of 0 to {_FELT_EFFECT_MAX} can show"
+            allowed = f"above 0, at most {_FELT_EFFECT_MAX} points"
+            yield objection(f"effect_rule.{name}", message, "correct it", found=f"{value.value:g}", allowed=allowed)
+    for name in ("onset_ratings", "peak_ratings", "resolution_ratings"):
+        number = getattr(rule, name).value
+        if number < 1 or number != round(number):
+            message, allowed = f"{name} counts ratings", "a whole number from 1"
+            yield objection(f"effect_rule.{name}", message, "correct it", found=f"{number:g}", allowed=allowed)
+    if not 0 <= rule.resolution_within.value < rule.onset_rise.value:
+        message = "an effect would be called gone while it is still felt as onset"
+        allowed = f"from 0 to below onset_rise ({rule.onset_rise.value:g})"
+        found = f"{rule.resolution_within.value:g}"
+        yield objection("effect_rule.resolution_within", message, "lower it", found=found, allowed=allowed)
+
+
 def _ratings_missing(plan: SessionPlan, prompts: list[Prompt], gap_min: float) -> Iterator[Fault]:
     field = f"sessions.{plan.id}.prompts"
     before = {Fact.SESSION_OPENED, Fact.READY_CONFIRMED}
@@ -154,6 +176,7 @@ def _ratings_missing(plan: SessionPlan, prompts: list[Prompt], gap_min: float) -
             yield objection(field, message, "ask it every 5 min", allowed=allowed)
 
 
+_FELT_EFFECT_MAX = 10  # the scale of the felt effect, DESIGN section 6
 _UNDER_WAY = (Fact.ADMINISTRATION_START, Fact.EFFECT_ONSET, Fact.EFFECT_PEAK)
 
 
@@ -168,4 +191,5 @@ CHECKS = (
     prompts_that_never_fall_due,
     prompts_missed_before_late,
     effect_cannot_be_read,
+    effect_that_means_nothing,
 )
