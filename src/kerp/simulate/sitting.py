@@ -288,8 +288,9 @@ class Sitting:
         name = f"b{self.blocks + 1}"
         stimulus = item.props[0] if item.props else ""
         repeat = self.plan.exposure.same_items_as if self.plan.exposure else ""
+        modality = Modality(item.modality) if item.modality in set(Modality) else Modality.OBJECT
         started = ExposureStarted(
-            block=name, item=item.item, modality=Modality.OBJECT, stimulus=stimulus, off_drug_repeat_of=repeat
+            block=name, item=item.item, modality=modality, stimulus=stimulus, off_drug_repeat_of=repeat
         )
         if not self.desk.request(started, "therapist", self.session):
             self.blocks += 1
