@@ -1,8 +1,9 @@
 """A course of treatment as data: doses, exposure sessions, probes, metacognitive sessions, ratings, on one day axis.
 
-Day 0 is the T0 of the first dose, or of the first exposure where no drug is given; earlier events have negative days.
-Sessions name the protocol they follow by id; its digest is looked up when the schedule is resolved, and a schedule that
-pins a digest is refused when the protocol has changed.
+Day 0 is the T0 of the first dose; where no drug is given, of the start of treatment, so that arms share a calendar.
+Earlier events have negative days.
+Sessions name the protocol they follow by id; its digest is looked up when the schedule is resolved, and a schedule
+that pins a digest is refused when the protocol has changed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +101,8 @@ class Schedule:
 
     def protocols(self) -> tuple[str, ...]:
         """Ids of the protocols its doses and sessions follow."""
-        named = [event.protocol for event in (*self.doses, *self.sessions) if event.protocol]
-        return tuple(dict.fromkeys(named))
+        named = [dose.protocol for dose in self.doses] + [session.protocol for session in self.sessions]
+        return tuple(dict.fromkeys(name for name in named if name))
 
     def rating_valid(self, day: float, window_days: float = 7.0) -> bool:
         """Whether a Y-BOCS of that day rates a week without a dose in it (M1); on the dose day only before it."""
@@ -273,6 +275,6 @@ class _Reader:
 
     def _overlaps(self, kind: str, spans: list[tuple[float, float]], message: str) -> None:
         ordered = sorted(spans)
-        for (start, end), (following, _) in zip(ordered, ordered[1:], strict=False):
+        for (start, end), (following, _) in pairwise(ordered):
             if following < end - 1e-9 or following == start:
                 self.fault(message, (kind,), f"day {start:g} to {end:g} and day {following:g}", "one at a time")
