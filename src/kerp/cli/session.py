@@ -22,9 +22,19 @@ def group() -> None:
 @click.option("--protocol", "protocol_id", required=True, help="Id of a shipped protocol, or a protocol file.")
 @click.option("--seed", type=click.IntRange(min=0), required=True, help="Whole number; the same gives the same log.")
 @click.option("--patient", type=click.Path(path_type=Path), help="TOML file of traits (docs/simulation.md).")
+@click.option(
+    "--person",
+    type=click.Choice(["mechanism", "simple"]),
+    help="mechanism: a virtual patient of `kerp patient draw`; simple: traits only [default: simple with --patient].",
+)
+@click.option(
+    "--model", "model_id", default="core", show_default=True, help="Learning model of the mechanism person."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The log file to write.")
 @json_option
-def simulate(protocol_id: str, seed: int, patient: Path | None, out: Path, as_json: bool) -> None:
+def simulate(
+    protocol_id: str, seed: int, patient: Path | None, person: str | None, model_id: str, out: Path, as_json: bool
+) -> None:
     """Play one participant's whole course under a protocol, through the session engine.
 
     \b
@@ -38,7 +48,12 @@ def simulate(protocol_id: str, seed: int, patient: Path | None, out: Path, as_js
 
     resolved = load_protocol(protocol_id)
     traits = read_traits(patient, drawn_traits(seed, route_of(resolved.protocol))) if patient else None
-    simulated = simulate_course(resolved, seed, traits)
+    if (person or ("simple" if patient else "mechanism")) == "mechanism":
+        from kerp.simulate.mechanism import maker
+
+        simulated = simulate_course(resolved, seed, traits, made=maker(seed, model_id))
+    else:
+        simulated = simulate_course(resolved, seed, traits)
     write_log(out, simulated.entries, simulated.protocol)
     if as_json:
         echo_json({"log": str(out), "entries": len(simulated.entries), "seed": seed, "traits": simulated.traits})

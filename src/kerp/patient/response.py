@@ -49,7 +49,12 @@ class Response:
 def response(people: Population, schedule: Schedule) -> Response:
     """The drug response of each person, for every route of the schedule; the typical one where `drug_seed` is -1."""
     used = dict.fromkeys(MODEL_OF_ROUTE[dose.route] for dose in schedule.doses if dose.active)
-    kinetics = {model_id: _kinetics(load_model(model_id), people) for model_id in used}
+    return response_to(people, tuple(used))
+
+
+def response_to(people: Population, models: tuple[str, ...]) -> Response:
+    """The drug response of each person under the named kinetic models."""
+    kinetics = {model_id: _kinetics(load_model(model_id), people) for model_id in models}
     link = load_link()
     c50 = _by_seed(people, lambda seed, first, count: drawn_c50(link, count, seed, first), link["c50"])
     return Response(kinetics, c50)
@@ -96,6 +101,13 @@ def dose_mg(dose: PlannedDose, people: Population) -> Column:
     if dose.route == "nasal_spray":
         return np.full(people.count, dose.devices * dose.device_mg)
     return np.asarray(dose.dose_mg_per_kg * people.traits["weight_kg"])
+
+
+def relative_dose(doses: Doses, people: Population) -> float:
+    """What was really given to one person, relative to the dose at which the plasticity window opens fully."""
+    infused = sum(segment.dose_mg for segment in doses.segments) / float(people.traits["weight_kg"][0])
+    sprayed = sum(device.dose_mg for device in doses.devices)
+    return infused / constant_of("dose_ref_iv", people) + sprayed / constant_of("dose_ref_nasal", people)
 
 
 def _relative(dose: PlannedDose, people: Population, fixed: Mapping[str, float] | None) -> float:

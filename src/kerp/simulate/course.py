@@ -6,8 +6,10 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from kerp import __version__
-from kerp.base.elapsed import MS_PER_MIN
+from kerp.base.elapsed import MS_PER_DAY, MS_PER_MIN
 from kerp.base.seeds import Stream, generator
 from kerp.protocol.blind import masked
 from kerp.protocol.digest import protocol_digest
@@ -65,18 +67,23 @@ def simulate_course(
     opened: dt.datetime = OPENED,
     origin: Origin = Origin.SIMULATED,
     listener: Callable[[Entry], None] | None = None,
+    made: Callable[[Traits, str, np.random.Generator], Person] = SimplePerson,
 ) -> Simulated:
-    """One participant's course under a protocol. The same seed and traits give the same log, byte for byte."""
+    """One participant's course under a protocol. The same seed and traits give the same log, byte for byte.
+
+    `made` makes the person of traits, a kinetic model and a stream of chance: the simple one, or that of
+    `mechanism.maker`.
+    """
     kind = route_of(resolved.protocol)
     model = _DRIVES[kind]
     chance = generator(seed, Stream.PATIENT)
     person_traits = traits or drawn_traits(seed, kind)
-    person = SimplePerson(person_traits, model, generator(seed, Stream.MEASUREMENT))
+    person = made(person_traits, model, generator(seed, Stream.MEASUREMENT))
     shown = blinded_view(resolved)
     desk = Desk(shown.protocol, opened, generator(seed, Stream.PROCESS), listener=listener)
     rater = Rater(person, chance)
     _Course(shown, desk, person, rater, origin, given=resolved.protocol.dose).run()
-    return Simulated(shown.protocol, tuple(desk.entries), person_traits)
+    return Simulated(shown.protocol, tuple(desk.entries), person.traits)
 
 
 def hold_session(
@@ -182,6 +189,10 @@ class _Course:
 
     def _set_relief(self, day: float) -> None:
         """How much of the severity at baseline is gone: fast and large after the dose, then what lasts."""
+        own = self.person.relief(self.desk.now_ms / MS_PER_DAY)
+        if own is not None:
+            self.rater.relief = min(0.95, max(-0.5, own))
+            return
         fall = self.person.traits.ybocs_fall
         acute = 1.6 if 0 < day < 4 else 1.0 - 0.004 * max(0.0, day - 7)
         self.rater.relief = min(0.85, max(-0.2, fall * acute)) if self.given and day > 0 else 0.0
@@ -213,6 +224,7 @@ class _Course:
         while not sitting.over:
             sitting.befall()
             sitting.advance()
+        self.person.end_session()
         if sitting.dosing:
             sitting.later_forms()
         self.given = True

@@ -31,6 +31,7 @@ class Situation:
     intensity: float
     item: str
     item_suds: float
+    day: float = 0.0  # days since the log was opened
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,12 @@ class Person(Protocol):
     def begin_session(self) -> None:
         """A new session: minutes count from its own T0; what was learned stays."""
 
+    def end_session(self) -> None:
+        """The session is over: what it taught is kept, as far as it is kept."""
+
+    def relief(self, day: float) -> float | None:
+        """Share of the baseline severity gone over the week before this day of the log; None if it has no model."""
+
 
 class SimplePerson:
     """Exponential decay of distress within exposure, drug effect from the drug room, occasional rituals."""
@@ -101,6 +108,12 @@ class SimplePerson:
         self._relief = 0.0
         self._felt_now = 0.0
         self._rise = (0.0, 0.0)
+
+    def end_session(self) -> None:
+        pass
+
+    def relief(self, day: float) -> float | None:  # noqa: ARG002
+        return None
 
     def live(self, to_min: float, situation: Situation) -> None:
         elapsed = 0.0 if math.isinf(self.minute) else max(0.0, to_min - self.minute)
@@ -138,15 +151,15 @@ class SimplePerson:
         return dissolved + traits.paradoxical_suds * self._felt_now * (1 if s.intensity > 0 else 0.6)
 
     def suds(self) -> int:
-        return _on_scale(self._distress + self.chance.normal(0, self.traits.suds_noise), 100, 5)
+        return on_scale(self._distress + self.chance.normal(0, self.traits.suds_noise), 100, 5)
 
     def urge(self) -> int:
-        return _on_scale(0.9 * self._distress + self.chance.normal(0, self.traits.suds_noise), 100, 5)
+        return on_scale(0.9 * self._distress + self.chance.normal(0, self.traits.suds_noise), 100, 5)
 
     def felt(self) -> float:
         full = self._scale["top"] * self._scale["gain"] * self.traits.gain_factor
         noise = self.chance.normal(0, self._scale["noise_sd"]) if self._felt_now > 0.02 else 0.0
-        return float(_on_scale(min(full * self._felt_now, self._scale["top"]) + noise, 10, 1))
+        return float(on_scale(min(full * self._felt_now, self._scale["top"]) + noise, 10, 1))
 
     def vitals(self) -> Vital:
         t, noise = self.traits, self.traits.pressure_noise
@@ -167,7 +180,7 @@ class SimplePerson:
 
     def expectancy(self) -> float:
         left = 1 - max(self.removed.values(), default=0.0)
-        return float(_on_scale(100 * self.traits.expectancy * (0.35 + 0.65 * left), 100, 5))
+        return float(on_scale(100 * self.traits.expectancy * (0.35 + 0.65 * left), 100, 5))
 
     def ritual(self, minutes: float) -> Ritual | None:
         if self._situation.intensity <= 0 or self.chance.random() > self.traits.ritual_per_h * minutes / 60:
@@ -177,7 +190,7 @@ class SimplePerson:
         return kinds[int(self.chance.random() > 0.7)]
 
 
-def _on_scale(value: float, top: int, step: int) -> int:
+def on_scale(value: float, top: int, step: int) -> int:
     """People answer in steps, within the scale."""
     return int(min(top, max(0, step * round(value / step))))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kerp.base.elapsed import MS_PER_MIN, ms_from_min
+from kerp.base.elapsed import MS_PER_DAY, MS_PER_MIN, ms_from_min
 from kerp.drug.events import Doses, NasalDevice, RateSegment
 from kerp.protocol.model import Fact, Proposal, SessionPlan
 from kerp.session.advise import advise
@@ -156,6 +156,7 @@ class Sitting:
             block.now.intensity if block and going else 0.0,
             item.item if item else "",
             float(item.suds or 50) if item else 0.0,
+            self.desk.now_ms / MS_PER_DAY,
         )
         minute = view.minute if view.minute is not None else -60.0
         self.person.live(minute, situation)
