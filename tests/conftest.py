@@ -1,0 +1,7 @@
+"""What every test shares. The browser driver keeps an event loop in the thread that tests run in; Django takes that
+for asynchronous code and refuses the database. The tests are not asynchronous, so it is told to go on.
+"""
+
+import os
+
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
