@@ -195,11 +195,11 @@ class Person:
         until = time.monotonic() + timeout_s
         while self.waiting() and time.monotonic() < until:
             time.sleep(0.05)
-        assert self.waiting() == 0
+        assert self.waiting() == 0, self.faults
         self.page.wait_for_selector('.b-badge[data-state="saved"]')
 
     def waiting(self) -> int:
-        return self.page.evaluate("globalThis.kerp.outbox.count")
+        return self.page.evaluate("globalThis.kerp.outbox.count + globalThis.kerp.writing")
 
     def status(self) -> dict:
         return self.page.evaluate("async () => (await globalThis.kerp.api.get('status')).data")

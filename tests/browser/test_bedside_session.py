@@ -125,7 +125,7 @@ def test_an_infusion_from_the_ready_gate_to_the_signature(served, person):
 
     # recovery: blockers by name, then discharge and signature by the prescriber
     nurse.tab("close")
-    assert "min too early" in nurse.page.inner_text(".b-panel")
+    nurse.page.wait_for_selector("text=min too early")
     nurse.shot("close-blocked")
     prescriber.tab("close")
     prescriber.tap("discharge")

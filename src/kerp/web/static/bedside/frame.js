@@ -13,7 +13,7 @@ export function head(app) {
   bar.replaceChildren(
     h("div.b-top", {},
       h("div.b-clock", { role: "timer", "aria-label": "Time since minute 0" }, h("b", { "data-clock": "session" }, "–"), h("small", {}, app.t0 === null ? "before minute 0" : "since minute 0")),
-      h("div.b-phase", {}, h("strong", {}, phase?.title ?? app.plan.title), h("small", {}, phase ? `Phase ${phase.number} of ${phase.all.length}` : "", app.status.participant ? ` · ${app.status.participant}` : "")),
+      h("div.b-phase", {}, h("strong", {}, phase?.title ?? app.plan.title), h("small", {}, app.status.participant ? h("b", {}, app.status.participant) : "", phase ? ` phase ${phase.number} of ${phase.all.length}` : "")),
       badge(app),
       h("button.b-icon", { type: "button", "aria-label": "Lock the screen", title: "Lock the screen", "data-key": "lock", on: { click: () => app.lock.lock() } }, "Lock")),
     tracks(app),

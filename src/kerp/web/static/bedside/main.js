@@ -25,6 +25,7 @@ class App {
     this.status = null;
     this.plan = null;
     this.contact = false;
+    this.writing = 0; // entries on their way to the disk
     this.signedOut = false;
     this.tab = "";
     this.hints = {}; // which rating is shown on a narrow screen, and the like
@@ -60,7 +61,7 @@ class App {
     this.outbox.addEventListener("acknowledged", ({ detail }) => this.acknowledged(detail));
     this.stream.addEventListener("entries", ({ detail }) => this.received(detail));
     this.stream.addEventListener("beat", () => this.inContact(true));
-    const release = () => setTimeout(() => { this.pressed = false; if (this.renderAfter) { this.renderAfter = false; this.render(); } }, 0);
+    const release = () => { this.pressed = false; setTimeout(() => { if (this.renderAfter && !this.pressed) { this.renderAfter = false; this.render(); } }, 0); };
     addEventListener("pointerdown", () => { this.pressed = true; }, { capture: true, passive: true });
     for (const name of ["pointerup", "pointercancel", "blur"]) addEventListener(name, release, { capture: true, passive: true });
     addEventListener("online", () => { this.drain(); this.refresh(); });
@@ -153,10 +154,11 @@ class App {
   // Something happened. On the disk first, then on the screen, then on its way.
   async record(event, { at = this.clock.now(), text = "", undo = true, id = crypto.randomUUID() } = {}) {
     const entry = { id, event, occurred_ms: Math.round(at), clock_offset_ms: this.clock.offset, queued: false };
+    this.writing += 1;
     try { await this.outbox.put(entry); } catch (error) {
       await told("This was NOT kept", `The device could not store it (${error.message}). Write it on the paper sheet now.`);
       return null;
-    }
+    } finally { this.writing -= 1; }
     navigator.vibrate?.(15);
     this.say(text || event.type.replaceAll("_", " "), undo ? entry : null);
     this.local.postMessage({ event });
@@ -195,7 +197,7 @@ class App {
   }
 
   drain() {
-    this.draining = (this.draining ?? Promise.resolve()).then(() => this.sendAll()).catch(() => {});
+    this.draining = (this.draining ?? Promise.resolve()).then(() => this.sendAll()).catch((error) => console.error("not sent, tried again", error));
     return this.draining;
   }
 

@@ -1,0 +1,143 @@
+"""The participant's screen in a real browser: shown, stopped, contact lost; and accessibility of the page."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+PARTS = ["prepare", "now", "exposure", "drug", "checks", "chart", "badge", "strip"]
+TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+
+
+def joined(served, chromium, therapist, log):
+    """A second browser without an account, joined by the code."""
+    page = therapist.page
+    therapist.tab("exposure")
+    therapist.tap("join")
+    code = page.inner_text("dialog[open] .b-code")
+    page.keyboard.press("Escape")
+    context = chromium.new_context(viewport={"width": 1280, "height": 720}, base_url=served.url)
+    screen = context.new_page()
+    screen.goto("/display/")
+    screen.fill("input[name=code]", code)
+    screen.click("button")
+    screen.click("text=Start this screen")
+    return screen
+
+
+def show(therapist, title):
+    page = therapist.page
+    therapist.tap("open-bin-lid")
+    page.click(f'dialog[open] button:has-text("{title}")')
+    page.click('dialog[open] button:has-text("Start the exposure")')
+    page.wait_for_selector("dialog[open] .b-reasons, .b-open")
+    if page.query_selector("dialog[open] .b-reasons"):
+        page.fill("dialog[open] textarea", "trying the screen")
+        page.click('dialog[open] [data-key="override"]')
+    page.wait_for_selector(".b-open")
+
+
+def until(page, expression, timeout_s=5.0):
+    """How long until this is true on the page, in seconds."""
+    began = time.monotonic()
+    while not page.evaluate(expression):
+        assert time.monotonic() - began < timeout_s, expression
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+WATCH = """globalThis.seen = [];
+new MutationObserver(() => seen.push(document.getElementById('calm').hidden))
+  .observe(document.getElementById('calm'), { attributes: true })"""
+SMALL = """() => [...document.querySelectorAll('button, a.button, summary')]
+  .filter((one) => one.offsetParent && (one.offsetHeight < 55.5 || one.offsetWidth < 55.5))
+  .map((one) => `${one.textContent.slice(0, 30)} ${one.offsetWidth}x${one.offsetHeight}`)"""
+CALM = "!document.getElementById('calm').hidden"
+SHOWN = "document.getElementById('calm').hidden"
+
+
+def test_the_screen_shows_and_goes_calm_within_a_second_of_stop_and_after_lost_contact(served, person, chromium):
+    log = served.log("stop")
+    therapist = person(served, "therapist")
+    therapist.open(log)
+    therapist.page.goto(f"/stimuli/{log}/")
+    therapist.page.click("text=Add the neutral test set")
+    therapist.bedside(log)
+    screen = joined(served, chromium, therapist, log)
+    assert screen.evaluate(CALM)
+    show(therapist, "Neutral shape")
+    until(screen, SHOWN)
+    screen.screenshot(path=str(_shots() / "display-shown.png"))
+
+    therapist.page.click("#patient-stop")
+    assert until(screen, CALM) < 1.5  # a second on a machine that does nothing else
+    screen.screenshot(path=str(_shots() / "display-calm.png"))
+    therapist.saved()
+    told = [one["event"] for one in therapist.entries() if one["event"]["type"] == "stimulus_shown"]
+    assert [one["shown"] for one in told][:2] == [True, False]
+    screen.context.close()
+
+
+def test_a_screen_that_loses_contact_goes_calm_once_and_does_not_flicker(served, person, chromium):
+    log = served.log("screens")
+    therapist = person(served, "therapist")
+    therapist.open(log)
+    therapist.page.goto(f"/stimuli/{log}/")
+    therapist.page.click("text=Add the neutral test set")
+    therapist.bedside(log)
+    screen = joined(served, chromium, therapist, log)
+    show(therapist, "Neutral text")
+    until(screen, SHOWN)
+    screen.evaluate(WATCH)
+    served.kill()
+    time.sleep(1.5)
+    assert screen.evaluate(SHOWN)  # a short loss changes nothing
+    assert until(screen, CALM, 5) < 4
+    served.start()
+    time.sleep(3)
+    assert screen.evaluate(CALM)
+    assert screen.evaluate("seen") == [False]  # it went calm once, and stayed
+    therapist.tap("step-0.5")
+    until(screen, SHOWN, 8)  # only a newer act of the therapist shows it again
+    lost = [one["event"] for one in therapist.entries() if one["event"].get("contact_lost")]
+    assert len(lost) == 1
+    screen.context.close()
+
+
+@pytest.mark.parametrize("size", [(768, 1024), (390, 844), (1280, 800)])
+def test_every_part_of_the_page_is_accessible_and_its_targets_are_large(served, person, size):
+    nurse = person(served, "nurse", size)
+    log = served.log("axe")
+    if "axe" in served.__dict__.setdefault("opened", set()):
+        nurse.bedside(log)
+    else:
+        nurse.open(log)
+    served.__dict__["opened"].add("axe")
+    for theme in ("dark", "light"):
+        nurse.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        for part in PARTS:
+            nurse.tap(part if part in {"badge", "strip"} else f"tab-{part}")
+            nurse.page.wait_for_timeout(120)
+            if theme == "dark":
+                nurse.shot(f"part-{part}")
+            if theme == "dark" or size == (768, 1024):
+                found = Axe().run(nurse.page, options=TAGS).response["violations"]
+                assert [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found] == [], (
+                    part,
+                    theme,
+                )
+            small = nurse.page.evaluate(SMALL)
+            assert small == [], (part, size)
+            assert nurse.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), part
+    assert nurse.faults == []
+    assert nurse.foreign == []
+
+
+def _shots():
+    from pathlib import Path
+
+    folder = Path(__file__).parents[2] / "out" / "screens"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
