@@ -206,3 +206,16 @@ def test_unknown_processes_and_layers_are_refused():
         Processes(placebo="sham")
     with pytest.raises(KerpError):
         Processes(sites=0)
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_as_the_population_grows():
+    import resource
+
+    def peak_mib():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    compare(request(["concurrent-single"], count=2 * BLOCK, seed=1))
+    before = peak_mib()
+    compare(request(["concurrent-single"], count=20 * BLOCK, seed=1))
+    assert peak_mib() < before + 40

@@ -11,6 +11,7 @@ from kerp.cli.output import echo_json, echo_table, json_option
 if TYPE_CHECKING:
     from kerp.protocol.schedule import Schedule
     from kerp.simulate.population.compare import Comparison, Request
+    from kerp.simulate.population.timing import Timing
 
 
 @click.group()
@@ -270,6 +271,11 @@ def timing_command(
 
         echo_json(as_data(result))
         return
+    _print_timing(result, out)
+
+
+def _print_timing(result: Timing, out: str | None) -> None:
+    request = result.request
     for index, dose in enumerate(request.doses_mg_per_kg):
         rows = [
             (
@@ -278,9 +284,7 @@ def timing_command(
             )
             for k, offset in enumerate(request.offsets_min)
         ]
-        title = (
-            f"Y-BOCS points gained by day {day}, {dose:g} mg/kg (Monte-Carlo SE); no drug {result.without_drug:.2f}"
-        )
+        title = f"Y-BOCS points gained by day {request.day}, {dose:g} mg/kg (Monte-Carlo SE); no drug {result.without_drug:.2f}"
         echo_table(("start, min", *result.surfaces), rows, title)
     click.echo("model output under assumed values, not evidence" + (f"; page: {out}" if out else ""))
 
