@@ -284,7 +284,7 @@ def _print_timing(result: Timing, out: str | None) -> None:
             )
             for k, offset in enumerate(request.offsets_min)
         ]
-        title = f"Y-BOCS points gained by day {request.day}, {dose:g} mg/kg (Monte-Carlo SE); no drug {result.without_drug:.2f}"
+        title = f"Y-BOCS points gained by day {request.day}, {dose:g} mg/kg (SE); no drug {result.without_drug:.2f}"
         echo_table(("start, min", *result.surfaces), rows, title)
     click.echo("model output under assumed values, not evidence" + (f"; page: {out}" if out else ""))
 
