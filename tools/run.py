@@ -50,7 +50,7 @@ def main() -> None:
     protocol = "bottemanne2021-iv"
     kerp("protocol", "check", protocol)
     kerp("dose", "--protocol", protocol, "--weight-kg", "70")
-    kerp("session", "simulate", "--protocol", protocol, "--seed", "5", "--out", shown(LOG))
+    kerp("session", "simulate", "--protocol", protocol, "--seed", "10", "--out", shown(LOG))
     kerp("session", "verify", shown(LOG))
     kerp("session", "replay", shown(LOG), "--at", "35")
     kerp("records", "tables", shown(LOG), "--out", shown(TABLES))
