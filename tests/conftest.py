@@ -5,3 +5,17 @@ for asynchronous code and refuses the database. The tests are not asynchronous, 
 import os
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+from collections.abc import Iterator  # noqa: E402  after the environment
+from typing import Any  # noqa: E402
+
+import pytest  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def playing() -> Iterator[Any]:
+    """The browser driver; one process can hold only one."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright

@@ -106,6 +106,7 @@ SPEEDS = {
     "axe": 30,
     "faults": 1,
     "late": 1,
+    "lock": 1,
 }
 
 
@@ -117,14 +118,6 @@ def served():
     yield running
     running.kill(signal.SIGTERM)
     shutil.rmtree(running.data, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def playing():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        yield playwright
 
 
 @pytest.fixture(scope="session")
@@ -186,6 +179,11 @@ class Person:
 
     def tap(self, key: str) -> None:
         self.page.click(f'[data-key="{key}"]')
+
+    def dialog(self, key: str) -> None:
+        """Open a form by its button."""
+        self.tap(key)
+        self.page.wait_for_selector("dialog[open]")
 
     def tab(self, name: str) -> None:
         self.tap(f"tab-{name}")

@@ -53,17 +53,14 @@ def printed(pdf: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def tab(chromium: str, report: Path) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        opened = browser.new_page(viewport={"width": 1280, "height": 900})
-        opened.asked = []
-        opened.on("request", lambda request: opened.asked.append(request.url))
-        opened.goto(report.as_uri())
-        yield opened
-        browser.close()
+def tab(playing: Any, chromium: str, report: Path) -> Iterator[Any]:
+    browser = playing.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened.asked = []
+    opened.on("request", lambda request: opened.asked.append(request.url))
+    opened.goto(report.as_uri())
+    yield opened
+    browser.close()
 
 
 def words(text: str) -> str:
