@@ -96,7 +96,7 @@ def seeded(speeds: str, protocol: str = "bottemanne2021-iv") -> Served:
 
 # One participant for each test, by name: `served.log("offline")`.
 SPEEDS = {
-    "infusion": 240,
+    "infusion": 400,
     "offline": 1,
     "killed": 1,
     "restart": 1,

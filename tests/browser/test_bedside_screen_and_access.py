@@ -106,7 +106,7 @@ def test_a_screen_that_loses_contact_goes_calm_once_and_does_not_flicker(served,
     screen.context.close()
 
 
-@pytest.mark.parametrize("size", [(768, 1024), (390, 844), (1280, 800)])
+@pytest.mark.parametrize("size", [(768, 1024), (390, 844), pytest.param((1280, 800), marks=pytest.mark.slow)])
 def test_every_part_of_the_page_is_accessible_and_its_targets_are_large(served, person, size):
     nurse = person(served, "nurse", size)
     log = served.log("axe")

@@ -25,7 +25,7 @@ function gateCard(app, left) {
 function action(app, row) {
   const button = (text, click, more = {}) => h("button", { type: "button", "data-key": `gate-${row.id}-${text}`, on: { click }, ...more }, text, h("span.visually-hidden", {}, ` ${row.title}`));
   const say = (event) => () => app.record(event, { text: row.title });
-  if (row.met && !["vitals"].includes(row.kind)) return null;
+  // The buttons stay when it is done: the list does not move under the finger, and a slip can be recorded again.
   switch (row.kind) {
     case "consent": return button("Confirm", () => form("Consent", [field("Version signed by the participant", h("input", { name: "version", maxLength: 60 }))], (data) => { if (!data.get("version").trim()) return "Which version is asked for."; app.record({ type: "consent_checked", version: data.get("version").trim(), confirmed: true }); return undefined; }));
     case "pregnancy": return [button("Negative", say({ type: "pregnancy_test", result: "negative" })), button("Other…", () => result(app, "pregnancy_test"))];

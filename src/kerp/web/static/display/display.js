@@ -7,7 +7,7 @@ const { log, session, csrf } = document.body.dataset;
 const stage = document.getElementById("stage"), calmScreen = document.getElementById("calm"), ask = document.getElementById("ask");
 const STOPPING = ["patient_stop", "exposure_stop", "exposure_end", "exposure_hold", "withdrawal"];
 
-let heard = performance.now(), order = -1, calmUntil = -1, shown = null, presenter = null, turn = 0;
+let heard = performance.now(), order = -1, calmUntil = -1, shown = null, coming = null, presenter = null, turn = 0;
 const unsaid = [];
 
 // --- what is shown ---
@@ -18,21 +18,35 @@ async function follow(now) {
   rate(now.ask ?? "");
   if (now.calm) return calm(false);
   if (now.order <= calmUntil) return undefined; // it went calm after this: only a newer act shows again
-  if (shown && shown.stimulus === now.stimulus && shown.block === now.block) return level(now);
+  if (shown && same(shown, now)) return level(now);
+  if (coming && same(coming, now)) return presenter.level(now.intensity); // on its way: a beat does not start it anew
   return present(now);
 }
+
+const same = (one, other) => one.stimulus === other.stimulus && one.block === other.block;
 
 async function present(now) {
   const mine = ++turn;
   put();
+  coming = now;
   presenter = PRESENTERS[now.modality]?.(stage);
   if (!presenter) return;
   presenter.level(now.intensity);
-  try { await presenter.show(`/api/display/media/${now.stimulus}`); } catch { if (mine === turn) calm(false); return; }
+  const there = await fetched(presenter, now, () => mine === turn);
   if (mine !== turn) return;
+  if (!there) { calm(false); return; }
   shown = { ...now };
+  coming = null;
   calmScreen.hidden = true;
   say(true);
+}
+
+// A slow network is tried again; what cannot be shown leaves the screen calm.
+async function fetched(one, now, wanted) {
+  for (let attempt = 0; attempt < 3 && wanted(); attempt++) {
+    try { await one.show(`/api/display/media/${now.stimulus}`); return true; } catch { await new Promise((resolve) => setTimeout(resolve, 400)); }
+  }
+  return false;
 }
 
 function level(now) {
@@ -53,7 +67,7 @@ function calm(lost) {
   if (was) say(false, lost, was);
 }
 
-function put() { presenter?.end?.(); presenter = null; shown = null; stage.replaceChildren(); }
+function put() { presenter?.end?.(); presenter = null; shown = null; coming = null; stage.replaceChildren(); }
 
 // --- what it says ---
 
