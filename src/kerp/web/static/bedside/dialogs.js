@@ -58,7 +58,7 @@ export const explain = {
 export function confirmStop(app) {
   let timer = null;
   const button = h("button.b-stop.hold", { type: "button", id: "drug-stop", "data-key": "drug-stop", "aria-label": "Infusion stopped: hold for one second to record" }, h("span", { "aria-hidden": "true" }, "■"), "Infusion stopped", h("small", {}, "hold"));
-  const done = () => { timer = null; button.classList.remove("holding"); app.record({ type: "drug_stop", reason: "" }, { text: "Infusion stop recorded. Exposure goes on until somebody stops it." }); };
+  const done = () => { timer = null; button.classList.remove("holding"); app.record({ type: "drug_stop", reason: "" }, { text: `Infusion stop recorded.${app.exposureGoesOn}` }); };
   const begin = (event) => {
     if (timer || (event.type === "keydown" && ![" ", "Enter"].includes(event.key))) return;
     event.preventDefault();

@@ -17,7 +17,7 @@ function infusion(app, track) {
     track.status === "not_started" ? h("p", {}, "Minute 0 is recorded under Prepare.") : null,
     may && (running || held) ? h("div.b-group", {},
       h("button", { type: "button", "data-key": "rate", disabled: !running, on: { click: () => changeRate(app, rate) } }, "Rate…"),
-      running ? h("button", { type: "button", "data-key": "drug-hold", on: { click: () => app.record({ type: "drug_hold", reason: "" }, { text: "Infusion held. Exposure goes on." }) } }, "Hold the infusion") : h("button", { type: "button", "data-key": "drug-resume", on: { click: () => app.ask({ type: "drug_resume" }, { text: "Infusion goes on" }) } }, "Resume the infusion"),
+      running ? h("button", { type: "button", "data-key": "drug-hold", on: { click: () => app.record({ type: "drug_hold", reason: "" }, { text: `Infusion held.${app.exposureGoesOn}` }) } }, "Hold the infusion") : h("button", { type: "button", "data-key": "drug-resume", on: { click: () => app.ask({ type: "drug_resume" }, { text: "Infusion goes on" }) } }, "Resume the infusion"),
       h("button", { type: "button", "data-key": "drug-end", on: { click: () => end(app, track) } }, "Infusion has ended…")) : null,
     may && track.status === "stopped" && track.volume_given_ml === null ? h("button", { type: "button", "data-key": "drug-end", on: { click: () => end(app, track) } }, "Volume really given…") : null);
 }
@@ -35,7 +35,7 @@ function end(app, track) {
   return form("The infusion has ended", [h("p", {}, "What was really given, not the plan."), field("Volume given (mL)", number({ name: "volume", step: "0.01", min: 0 }), track.computed?.volume_ml ? `Prepared: ${track.computed.volume_ml} mL` : ""), field("Interruptions", h("input", { name: "interruptions", maxLength: 500 }))], (data) => {
     const volume = data.get("volume") ? Number(data.get("volume").replace(",", ".")) : null;
     if (volume === null || !(volume >= 0)) return "The volume really given is asked for.";
-    app.record({ type: "administration_end", volume_given_ml: volume, interruptions: data.get("interruptions") }, { text: `Infusion ended, ${volume} mL given. Exposure goes on.` });
+    app.record({ type: "administration_end", volume_given_ml: volume, interruptions: data.get("interruptions") }, { text: `Infusion ended, ${volume} mL given.${app.exposureGoesOn}` });
     return undefined;
   });
 }
@@ -50,7 +50,7 @@ function devices(app, track) {
     h("ol.b-devices", {}, Array.from({ length: planned }, (_, at) => at + 1).map((n) => h("li", { class: done.has(n) ? "done" : "" }, h("strong", {}, `Device ${n}`), " ",
       done.has(n) ? mark("good", `given ${clock(done.get(n).at_ms - app.t0, true)}`) : withheld.has(n) ? mark("warn", "withheld") : n === next && ready ? h("span", { "data-until": ready }) : h("span.empty", {}, "planned"),
       may && n === next && app.t0 !== null ? h("div.b-group", {}, h("button.primary", { type: "button", "data-key": `device-${n}`, on: { click: () => app.ask({ type: "device_given", number: n, count: 1, kit: track.computed?.kit ?? "" }, { text: `Device ${n} given` }) } }, `Device ${n} given`), h("button", { type: "button", "data-key": `withhold-${n}`, on: { click: () => comment(app, `Withhold device ${n}`, (reason) => app.record({ type: "device_withheld", number: n, reason }, { text: `Device ${n} withheld` })) } }, "Withhold…")) : null))),
-    may && track.status === "running" ? h("div.b-group", {}, h("button.danger", { type: "button", "data-key": "drug-stop-nasal", on: { click: () => comment(app, "Give no more devices", (reason) => app.record({ type: "drug_stop", reason }, { text: "No more devices. Exposure goes on." })) } }, "Give no more devices…")) : null);
+    may && track.status === "running" ? h("div.b-group", {}, h("button.danger", { type: "button", "data-key": "drug-stop-nasal", on: { click: () => comment(app, "Give no more devices", (reason) => app.record({ type: "drug_stop", reason }, { text: `No more devices.${app.exposureGoesOn}` })) } }, "Give no more devices…")) : null);
 }
 
 function given(app, track) {

@@ -27,7 +27,7 @@ function openBlock(app, block, may) {
     h("div.b-group", {},
       h("button", { type: "button", disabled: !may, "aria-pressed": String(block.demand === "low"), "data-key": "low-demand", on: { click: () => app.record({ type: "exposure_step", block: block.name, intensity: block.intensity, demand: block.demand === "low" ? "full" : "low", stimulus: block.stimulus }, { text: block.demand === "low" ? "Full demand" : "Low demand" }) } }, block.demand === "low" ? "Back to full demand" : "Low demand"),
       taper ? h("button", { type: "button", disabled: !may, "data-key": "taper", on: { click: () => ask({ type: "taper_step", step: taper.id, intensity: taper.intensity }, `Taper: ${taper.title}`) } }, `Taper: ${taper.title}`) : null,
-      block.held ? h("button", { type: "button", disabled: !may, "data-key": "resume", on: { click: () => ask({ type: "exposure_resume" }, "Exposure goes on") } }, "Resume") : h("button", { type: "button", disabled: !may, "data-key": "hold", on: { click: () => app.record({ type: "exposure_hold", block: block.name }, { text: "Exposure held. The drug goes on." }) } }, "Hold"),
+      block.held ? h("button", { type: "button", disabled: !may, "data-key": "resume", on: { click: () => ask({ type: "exposure_resume" }, "Exposure goes on") } }, "Resume") : h("button", { type: "button", disabled: !may, "data-key": "hold", on: { click: () => app.record({ type: "exposure_hold", block: block.name }, { text: `Exposure held.${app.drugGoesOn}` }) } }, "Hold"),
       h("button", { type: "button", disabled: !may, "data-key": "end-block", on: { click: () => end(app, block) } }, "End the block…")));
 }
 

@@ -83,7 +83,7 @@ function stops(app) {
 }
 
 export const stopByParticipant = (app) => app.record({ type: "patient_stop" }, { text: "The participant said stop" });
-export const stopExposure = (app) => app.record({ type: "exposure_stop", ending_rule: "clinician" }, { text: "Exposure stopped. The drug goes on until somebody stops it." });
+export const stopExposure = (app) => app.record({ type: "exposure_stop", ending_rule: "clinician" }, { text: `Exposure stopped.${app.drugGoesOn}` });
 
 function nav(app, shown) {
   return h("nav.b-nav", { "aria-label": "Parts of the session" }, shown.filter((one) => one.title).map((one) =>

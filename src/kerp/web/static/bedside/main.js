@@ -232,6 +232,10 @@ class App {
   get t0() { return this.status?.session?.t0_ms ?? null; }
   minute(ms = this.clock.now()) { return ms - (this.t0 ?? ms); }
 
+  // What goes on when the other track is held or ended: said only where it is true (M11).
+  get exposureGoesOn() { return this.status.exposure.blocks.some((block) => !block.ended_ms) ? " Exposure goes on until somebody stops it." : ""; }
+  get drugGoesOn() { return this.status.drug.status === "running" ? " The drug goes on until somebody stops it." : ""; }
+
   // Entries that wait count as given: what the screen shows is what this device knows.
   waitingOf(type) { return this.outbox.waiting.filter((row) => row.session === session && row.entry.event.type === type).map((row) => row.entry); }
 
