@@ -19,6 +19,7 @@ from kerp.protocol.model import DoseRule
 MIN_PER_H = Decimal(60)
 _DOWN = Context(prec=40, rounding=ROUND_DOWN)
 _FINEST = Decimal("0.000001")  # where a protocol states no step
+LARGEST = 1_000_000  # no weight, dose, concentration, age of a weight or minute is larger: a slip of the keyboard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,17 +280,23 @@ def _impossible_numbers(request: DoseRequest) -> list[Fault]:
         value = getattr(request, name)
         if value is None:
             continue
-        if not value.is_finite() or value < 0 or (value == 0 and name in positive) or value > 1_000_000:
-            allowed = "a number above zero" if name in positive else "zero or more"
+        if not _usable(value) or (value == 0 and name in positive):
+            allowed = ("a number above zero" if name in positive else "zero or more") + f", at most {LARGEST:,}"
             faults.append(Fault(f"{name} is not a usable number", field=name, found=str(value), allowed=allowed))
-    if any(not at.is_finite() for at in request.device_times_min):
-        faults.append(Fault("a minute is not a usable number", field="device_times_min", allowed="zero or more"))
+    for at in request.device_times_min:
+        if not _usable(at):
+            message, allowed = "a device's minute is not a usable number", f"zero or more, at most {LARGEST:,}"
+            faults.append(Fault(message, field="device_times_min", found=str(at), allowed=allowed))
     return faults
+
+
+def _usable(value: Decimal) -> bool:
+    return value.is_finite() and 0 <= value <= LARGEST
 
 
 def _weight_faults(rule: DoseRule, request: DoseRequest) -> list[Fault]:
     weight, low, high = request.weight_kg, exact(rule.weight_min_kg), exact(rule.weight_max_kg)
-    if weight is None or not weight.is_finite() or low <= weight <= high or request.weight_confirmed:
+    if weight is None or not _usable(weight) or weight == 0 or low <= weight <= high or request.weight_confirmed:
         return []
     ways = ("check the unit: kg, not pounds", "weigh again", "confirm the weight if it is right (--confirm-weight)")
     allowed = f"{_plain(low)} to {_plain(high)} kg"
