@@ -13,7 +13,9 @@ import tempfile
 import time
 import urllib.request
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -41,15 +43,25 @@ class Served:
     password: str
     port: int = field(default_factory=free_port)
     process: subprocess.Popen | None = None
+    people: list[Person] = field(default_factory=list)
+    moved_ms: int = 0
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        environment = os.environ | {"KERP_DEMO": "1", "KERP_DATA_DIR": str(self.data)}
+        self._move(self.moved_ms)
+        environment = os.environ | {
+            "KERP_DEMO": "1",
+            "KERP_DATA_DIR": str(self.data),
+            "KERP_TEST_CLOCK": str(self._clock),
+            "KERP_IDLE_MIN": "100000",  # a test moves the clock over days within one sign-in
+            "KERP_SESSION_MAX_H": "100000",
+        }
         command = [
-            str(Path(sys.executable).with_name("kerp")),
+            sys.executable,
+            str(HERE / "serving.py"),
             "serve",
             "--port",
             str(self.port),
@@ -59,6 +71,38 @@ class Served:
         with (self.data / "served.txt").open("ab") as out:
             self.process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
         self.wait()
+
+    # --- the clock, of the server and of every open page ---
+
+    @property
+    def _clock(self) -> Path:
+        return self.data / "clock.txt"
+
+    def _move(self, to_ms: int) -> None:
+        self.moved_ms = to_ms
+        beside = self._clock.with_suffix(".new")
+        beside.write_text(str(to_ms))
+        beside.replace(self._clock)
+
+    def now(self, zone: str = "Europe/Paris") -> datetime:
+        """What the clock on the wall of the study site shows."""
+        real_s = time.time()  # noqa: TID251  the clock of the machine the server runs on
+        return datetime.fromtimestamp(real_s + self.moved_ms / 1000, ZoneInfo(zone))
+
+    def later(self, minutes: float) -> None:
+        """Let so many minutes pass at once, for everybody."""
+        self._move(self.moved_ms + round(minutes * 60_000))
+        for one in self.people:
+            one.keep_time()
+
+    def at(self, weekday: int, hour: int, minute: int = 0) -> None:
+        """Go on to the next such weekday (0 Monday) and time at the site; no time passes when it is that minute."""
+        now = self.now()
+        wanted = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+        wanted += timedelta(days=(weekday - now.weekday()) % 7)
+        if wanted < now:
+            wanted += timedelta(days=7)
+        self.later((wanted - now).total_seconds() / 60)
 
     def log(self, name: str) -> str:
         """The participant's log that a test has for itself."""
@@ -96,7 +140,7 @@ def seeded(speeds: str, protocol: str = "bottemanne2021-iv") -> Served:
 
 # One participant for each test, by name: `served.log("offline")`.
 SPEEDS = {
-    "infusion": 400,
+    "infusion": 1,
     "offline": 1,
     "killed": 1,
     "restart": 1,
@@ -127,6 +171,16 @@ def chromium(playing):
     browser.close()
 
 
+# A page's clock goes with the server's: the device's own clock is right, as it is at a clinic.
+MOVED = """(() => {
+  const Real = Date, now = () => Real.now() + (globalThis.movedMs ?? 0);
+  globalThis.Date = class extends Real {
+    constructor(...given) { if (given.length) super(...given); else super(now()); }
+    static now() { return now(); }
+  };
+})()"""
+
+
 class Person:
     """One signed-in browser."""
 
@@ -138,6 +192,9 @@ class Person:
             reduced_motion="reduce",
             has_touch=True,
         )
+        self.context.add_init_script(f"globalThis.movedMs = {served.moved_ms};")
+        self.context.add_init_script(MOVED)
+        served.people.append(self)
         self.page = self.context.pages[0] if self.context.pages else self.context.new_page()
         self.page.set_default_timeout(10_000)
         self.faults: list[str] = []
@@ -162,6 +219,19 @@ class Person:
         self.page.fill("input[name=password]", served.password)
         self.page.press("input[name=password]", "Enter")
         self.page.wait_for_url(lambda url: "/account/login" not in url)
+
+    def keep_time(self) -> None:
+        """Take over the moved clock, on the open page and on those that come."""
+        self.context.add_init_script(f"globalThis.movedMs = {self.served.moved_ms};")
+        self.page.evaluate(
+            """async (ms) => { globalThis.movedMs = ms; if (globalThis.kerp) {
+              await globalThis.kerp.refresh(); await globalThis.kerp.measure(); } }""",
+            self.served.moved_ms,
+        )
+
+    def leave(self) -> None:
+        self.served.people.remove(self)
+        self.context.close()
 
     def open(self, log: str, plan: str = "dosing") -> None:
         """Open a session in the office, and with it the bedside page."""
@@ -223,7 +293,7 @@ def person(chromium):
 
     yield sign_in
     for one in made:
-        one.context.close()
+        one.leave()
 
 
 @pytest.fixture
@@ -248,4 +318,6 @@ def killable(served, playing, tmp_path):
 
     launch.kill = kill
     launch.person = lambda role: Person(None, served, role, context=launch())
-    return launch
+    known = list(served.people)
+    yield launch
+    served.people[:] = known  # killed browsers keep no time

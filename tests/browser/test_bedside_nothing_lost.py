@@ -134,7 +134,7 @@ def test_a_locked_screen_hides_data_and_goes_on_recording(served, person):
     nurse.page.reload()
     nurse.page.wait_for_selector("#lock:not([hidden])")
     nurse.page.click("#locked-patient-stop")
-    nurse.page.wait_for_timeout(1500)
+    nurse.saved()
     assert nurse.entries()[-1]["event"]["type"] == "patient_stop"
     nurse.page.fill("#lock input", "wrong")
     nurse.page.press("#lock input", "Enter")

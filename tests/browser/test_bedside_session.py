@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
-SPEED = 400  # nearly seven minutes a second: two hours of recovery in eighteen
-
 
 def in_dialog(page, text):
     page.click(f'dialog[open] button:has-text("{text}")')
@@ -57,6 +53,7 @@ def prepare(nurse):
     nurse.tap("take-dose")
     nurse.saved()
     nurse.tap("verify")
+    nurse.served.later(6)  # the second of two readings, five minutes apart
     vitals(nurse, 120, 80)
     nurse.saved()
 
@@ -99,14 +96,14 @@ def test_an_infusion_from_the_ready_gate_to_the_signature(served, person):
     therapist.tap("coach-stay_with_it")
     therapist.tab("now")
     for suds, urge, felt in ((50, 40, 1), (70, 60, 4), (80, 70, 5)):
+        served.later(5)
         for rating, value in (("suds", suds), ("urge", urge), ("felt_effect", felt)):
             therapist.tap(f"{rating}-{value}")
     therapist.saved()
     therapist.shot("now-running")
     therapist.tab("chart")
     therapist.page.wait_for_selector(".b-plot canvas")
-    assert "model output" in therapist.page.inner_text(".b-charts")
-    time.sleep(0.5)
+    therapist.page.wait_for_selector(".b-charts >> text=model output")  # the forecast comes by the network, later
     therapist.shot("chart-running")
     assert therapist.status()["session"]["effect"]["onset_ms"] is not None
 
@@ -132,7 +129,7 @@ def test_an_infusion_from_the_ready_gate_to_the_signature(served, person):
     in_dialog(prescriber.page, "Discharge")
     prescriber.page.wait_for_selector("dialog[open] .b-reasons")
     prescriber.page.keyboard.press("Escape")
-    time.sleep(121 * 60 / SPEED)
+    served.later(121)
     finish(nurse)
     prescriber.tap("discharge")
     prescriber.page.fill("dialog[open] input[name=escort]", "sister")
@@ -140,7 +137,7 @@ def test_an_infusion_from_the_ready_gate_to_the_signature(served, person):
     in_dialog(prescriber.page, "Discharge")
     prescriber.page.wait_for_selector("text=discharged", timeout=15_000)
     prescriber.page.click('.b-panel a:has-text("signature")')
-    prescriber.page.wait_for_load_state()
+    prescriber.page.wait_for_selector("input[name=password], input[name=meaning]")
     if prescriber.page.query_selector("input[name=password]"):  # a fresh proof of who signs
         prescriber.page.fill("input[name=password]", served.password)
         prescriber.page.press("input[name=password]", "Enter")

@@ -63,7 +63,8 @@ class App {
     this.stream.addEventListener("beat", () => this.inContact(true));
     const release = () => { this.pressed = false; setTimeout(() => { if (this.renderAfter && !this.pressed) { this.renderAfter = false; this.render(); } }, 0); };
     addEventListener("pointerdown", () => { this.pressed = true; }, { capture: true, passive: true });
-    for (const name of ["pointerup", "pointercancel", "blur"]) addEventListener(name, release, { capture: true, passive: true });
+    for (const name of ["pointerup", "pointercancel"]) addEventListener(name, release, { capture: true, passive: true });
+    addEventListener("blur", (event) => { if (event.target === window) release(); }); // not when only the focus moves: that is part of a press
     addEventListener("online", () => { this.drain(); this.refresh(); });
     addEventListener("offline", () => this.inContact(false));
     addEventListener("pageshow", (event) => { if (event.persisted) this.refresh(); });
