@@ -165,7 +165,7 @@ def test_the_blinding_index_counts_right_and_wrong_guesses_by_arm(signed_in, bli
         one = record.Submitted(id=uuid.uuid4(), event=ArmGuess(by=by, guess=guess))
         record.append(log_id=blinded.log.id, actor="rater", submitted=one)
     answer = signed_in("statistician").get(reverse("blinding_index"))
-    rows = {by: index for _, table in answer.context["tables"] for by, index in table}
+    rows = {by: index for _, table in answer.context["tables"] for _, by, index in table}
     assert (rows["rater"].correct, rows["rater"].wrong, rows["rater"].unsure) == (1, 0, 0)
     assert (rows["participant"].correct, rows["participant"].unsure) == (0, 1)
     assert rows["rater"].arm == arm

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "kerp.web.accounts.middleware.SessionLimits",
     "kerp.web.accounts.middleware.SecondFactor",
+    "kerp.web.accounts.handover.HandedOver",
 ]
 
 TEMPLATES = [

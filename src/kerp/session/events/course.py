@@ -162,7 +162,10 @@ class Guesser(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmGuess(Event):
-    """What somebody believes was given: a test of blinding, never the arm itself."""
+    """What somebody believes was given: a test of blinding, never the arm itself.
+
+    `guess`: active, comparison or unknown. `visit`: the planned visit it belongs to; within a session, empty.
+    """
 
     type: ClassVar[str] = "arm_guess"
     strand: ClassVar[Strand] = Strand.COURSE
@@ -170,6 +173,9 @@ class ArmGuess(Event):
     guess: Name
     certainty: Percent | None = None
     expected_improvement: Percent | None = None
+    visit: Word = ""
+    because: Word = ""  # effects, side_effects, change, told, chance, other
+    reason: Prose = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

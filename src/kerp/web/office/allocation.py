@@ -251,21 +251,33 @@ def blinding_index(request: HttpRequest) -> HttpResponse:
     return render(request, "kerp/blinding/index.html", {"tables": tables, "why_not": WHY_NOT_ADJUSTED})
 
 
-def _indices(study: Study) -> list[tuple[str, Any]]:
+def _indices(study: Study) -> list[tuple[str, str, Any]]:
+    """(planned time, who guessed, index), by arm; the first guess of each person for each planned time counts."""
     arms, active = store.arms_for_unblinded(study.code)
     guesses = []
     for participant in study.participants.filter(code__in=arms):
         arm = arms[participant.code]
-        newest = {item.event.by: item.event for item in state_of(log_of(participant)).everywhere(ArmGuess)}
-        guesses += [_guess(arm, arm in active, event) for event in newest.values()]
+        first: dict[tuple[str, str], ArmGuess] = {}
+        for item in state_of(log_of(participant)).everywhere(ArmGuess):
+            first.setdefault((item.event.visit or item.entry.session or "no planned time", item.event.by), item.event)
+        guesses += [_guess(arm, arm in active, event, when) for (when, _), event in first.items()]
     return [
-        (by, index)
-        for by in sorted({g.by for g in guesses})
-        for index in bang_by_arm(g for g in guesses if g.by == by)
+        (when, by, index)
+        for when, by in sorted({(g.when, g.by) for g in guesses})
+        for index in bang_by_arm(g for g in guesses if (g.when, g.by) == (when, by))
     ]
 
 
-def _guess(arm: str, is_active: bool, event: ArmGuess) -> Guess:
-    said = {"active": True, "comparison": False}.get(event.guess)
-    guessed = None if said is None else arm if said == is_active else "another arm"
-    return Guess(arm=arm, guessed=guessed, by=str(event.by), certainty_pct=event.certainty)
+_SAID = {"active": True, "comparison": False, "control": False}
+_UNSURE = frozenset({"unknown", "unsure"})
+
+
+def _guess(arm: str, is_active: bool, event: ArmGuess, when: str) -> Guess:
+    """A guess beside the true arm. A log that names an arm itself is compared with it."""
+    word = event.guess.lower()
+    guessed: str | None = event.guess
+    if word in _UNSURE:
+        guessed = None
+    elif word in _SAID:
+        guessed = arm if _SAID[word] == is_active else "another arm"
+    return Guess(arm=arm, guessed=guessed, by=str(event.by), when=when, certainty_pct=event.certainty)

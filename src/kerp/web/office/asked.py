@@ -11,12 +11,12 @@ from kerp.instrument.score import Score
 from kerp.protocol.model import Assessment, Protocol, Visit
 from kerp.session.asked import scale_everywhere
 from kerp.session.calendar import study_days_between
-from kerp.session.events import Entry, Observed, ScaleAnswered, SessionOpened, VisitHeld
+from kerp.session.events import ArmGuess, Entry, Guesser, Observed, ScaleAnswered, SessionOpened, VisitHeld
 from kerp.session.state import State
 from kerp.session.visits import anchor_of
 from kerp.web.actions.record import elapsed_ms, site_time
 from kerp.web.models import Log
-from kerp.web.office import answers
+from kerp.web.office import answers, beliefs
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Asked:
 
     assessment: Assessment
     name: str
-    answered: Observed[ScaleAnswered] | None
+    answered: Observed[ScaleAnswered] | Observed[ArmGuess] | None
     score: Score | None  # None where it may not be shown, or there is none
 
 
@@ -35,9 +35,17 @@ def assessments(protocol: Protocol, state: State, visit: Visit, *, show_scores: 
 
 
 def _asked(protocol: Protocol, state: State, visit: Visit, item: Assessment, *, show_scores: bool) -> Asked:
+    if item.instrument == beliefs.INSTRUMENT:
+        return Asked(item, answers.instrument(item.instrument).name, _participants_guess(state, visit), None)
     answered = answered_for(protocol, state, visit, item.instrument)
     score = answers.scored(answered.event) if answered and show_scores else None
     return Asked(item, answers.instrument(item.instrument).name, answered, score)
+
+
+def _participants_guess(state: State, visit: Visit) -> Observed[ArmGuess] | None:
+    """The participant's guess of the arm for this visit."""
+    guesses = (item for item in state.everywhere(ArmGuess) if item.event.visit == visit.id)
+    return next((item for item in guesses if item.event.by is Guesser.PARTICIPANT), None)
 
 
 def answered_for(protocol: Protocol, state: State, visit: Visit, instrument: str) -> Observed[ScaleAnswered] | None:

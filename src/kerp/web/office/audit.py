@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from kerp.session.events import ArmGuess
 from kerp.web.accounts.doors import needs, person_of
 from kerp.web.integrity import check_log
 from kerp.web.models import AuditEvent, Entry
@@ -57,4 +58,6 @@ def entries(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def _said(entry: Entry) -> list[tuple[str, object]]:
     """What an event says, without its type and what was left empty (a zero and a no are said)."""
     event = entry.data()["event"]
+    if entry.kind == ArmGuess.type:  # what somebody believes would colour what others observe, and may tell the arm
+        return [("by", event["by"]), ("guess", "kept for the blinding index")]
     return [(name, value) for name, value in event.items() if name != "type" and value not in (None, "", [], {})]

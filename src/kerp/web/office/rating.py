@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
@@ -14,27 +13,17 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from kerp.base.errors import KerpError
 from kerp.protocol.model import Visit
-from kerp.session.events import ArmGuess, Guesser
+from kerp.session.events import Guesser
 from kerp.session.visits import VisitState, visit_status
 from kerp.web.accounts.doors import needs, person_of
 from kerp.web.course import protocol_of, state_of
 from kerp.web.models import Log, Participant, Person
-from kerp.web.office import answers, asked, standing
-from kerp.web.office.desk import EntryForm, log_of, submit
+from kerp.web.office import answers, asked, beliefs, standing
+from kerp.web.office.desk import log_of, submit
 from kerp.web.office.faults import add_faults
 from kerp.web.sent import sent
 
 ROLE = "blind_rater"  # what protocols call this role
-GUESSES = (("active", "The active treatment"), ("comparison", "The comparison"), ("unknown", "I cannot say"))
-
-
-class GuessForm(EntryForm):
-    """What the rater believes: a test of blinding, never the arm itself."""
-
-    guess = forms.ChoiceField(choices=GUESSES, widget=forms.RadioSelect, label="What do you think was given?")
-    certainty = forms.FloatField(
-        required=False, min_value=0, max_value=100, label="How certain are you, in per cent?"
-    )
 
 
 def mine(person: Person) -> list[Participant]:
@@ -73,8 +62,25 @@ def to_rate(log: Log) -> list[dict[str, Any]]:
 @needs("rate_blinded")
 def rating(request: HttpRequest) -> HttpResponse:
     """Whom to rate, and what is open."""
-    rows = [(one, [_shown(row) for row in to_rate(log_of(one))]) for one in mine(person_of(request))]
+    rows = [(one, [_shown(row) for row in to_rate(log)], _guesses(log)) for one, log in _logs(person_of(request))]
     return render(request, "kerp/rating/rating.html", {"rows": rows})
+
+
+def _logs(person: Person) -> list[tuple[Participant, Log]]:
+    return [(one, log_of(one)) for one in mine(person)]
+
+
+def _guesses(log: Log) -> list[dict[str, Any]]:
+    """Visits at which the rater guesses the arm, and whether that was done."""
+    if not log.participant.study.blinded:
+        return []
+    state = state_of(log)
+    planned = beliefs.occasions(protocol_of(log), state, standing.now_ms(log))
+    return [
+        {"occasion": one, "given": beliefs.given(state, one, Guesser.RATER) is not None}
+        for one in planned
+        if Guesser.RATER in one.open_for
+    ]
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
@@ -114,19 +120,3 @@ def rate(request: HttpRequest, public_id: UUID, visit_id: str, instrument: str) 
     context = {"participant": participant, "visit": visit, "back": reverse("rating")}
     context |= asked.form_context(log, state_of(log), form) | {"blinded": True}
     return render(request, "kerp/visits/answers.html", context)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@needs("rate_blinded")
-def guess(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
-    """The rater's guess of the arm."""
-    person = person_of(request)
-    participant = _mine_or_404(person, public_id)
-    form = GuessForm(sent(request))
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        event = ArmGuess(by=Guesser.RATER, guess=data["guess"], certainty=data["certainty"])
-        submit(log=log_of(participant), person=person, role=ROLE, entry_id=data["entry_id"], events=[event])
-        messages.success(request, "Your guess is recorded.")
-        return HttpResponseRedirect(reverse("rating"))
-    return render(request, "kerp/rating/guess.html", {"participant": participant, "form": form})

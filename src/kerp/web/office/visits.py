@@ -29,7 +29,7 @@ from kerp.session.events import (
 from kerp.web.accounts.doors import needs, person_of
 from kerp.web.course import protocol_of, state_of
 from kerp.web.models import Person
-from kerp.web.office import answers, asked, standing
+from kerp.web.office import answers, asked, beliefs, standing
 from kerp.web.office.desk import (
     EntryForm,
     acting_role,
@@ -186,6 +186,8 @@ def answer(request: HttpRequest, public_id: UUID, visit_id: str, instrument: str
     open_here = {item.instrument for item in chosen.assessments if not item.blinded}
     if instrument not in open_here:
         raise Http404
+    if instrument == beliefs.INSTRUMENT:  # a page of its own: given once, by the participant's own hand
+        return HttpResponseRedirect(reverse("guesses", args=[public_id]))
     scale = answers.instrument(instrument)
     form = answers.AnswersForm(sent(request), instrument=scale, pack=answers.pack_of(scale))
     if request.method == "POST" and form.is_valid():

@@ -48,7 +48,7 @@ function fidelity(app) {
 
 function guess(app) {
   let by = ["therapist", "nurse"].includes(app.status.me.role) ? app.status.me.role : "participant", arm = "";
-  return form("What do you think was given?", [h("p", {}, "A test of blinding. It is a guess; nobody here knows."), field("Whose guess", choice("Whose guess", [["participant", "Participant"], ["therapist", "Therapist"], ["nurse", "Nurse"]], by, (chosen) => { by = chosen; })), field("Guess", choice("Guess", [["active", "The study drug"], ["control", "The comparison"], ["unsure", "Cannot say"]], "", (chosen) => { arm = chosen; })), field("How certain (0–100 %)", number({ name: "certainty", min: 0, max: 100 }))],
+  return form("What do you think was given?", [h("p", {}, "A test of blinding. It is a guess; nobody here knows."), field("Whose guess", choice("Whose guess", [["participant", "Participant"], ["therapist", "Therapist"], ["nurse", "Nurse"]], by, (chosen) => { by = chosen; })), field("Guess", choice("Guess", [["active", "The active treatment"], ["comparison", "The comparison"], ["unknown", "Cannot say"]], "", (chosen) => { arm = chosen; })), field("How certain (0–100 %)", number({ name: "certainty", min: 0, max: 100 }))],
     (data) => { if (!arm) return "Tap a guess."; app.record({ type: "arm_guess", by, guess: arm, certainty: data.get("certainty") ? Number(data.get("certainty")) : null }, { text: "Guess recorded" }); return undefined; });
 }
 
