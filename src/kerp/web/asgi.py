@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kerp.web.settings")
-application = get_asgi_application()
+django.setup(set_prefix=False)
+
+from kerp.web.workers import PooledHandler  # noqa: E402  after the applications
+
+application = PooledHandler()

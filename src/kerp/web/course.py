@@ -1,40 +1,89 @@
-"""Reading a participant's course: the engine's state of a log, kept warm between requests and always rebuildable."""
+"""Reading a participant's course: the engine's state of a log, kept warm between requests and always rebuildable.
+
+What is kept belongs to a head (number and hash of the last entry read), and the head is always asked of the database
+first, so that other processes may write meanwhile. An equal head is an equal log: the chain says so.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from kerp.protocol.model import Protocol
 from kerp.session.codec import decode
 from kerp.session.fold import fold
 from kerp.session.state import State
-from kerp.web.models import Log
+from kerp.web.models import Entry, Log
 from kerp.web.protocols import from_text
 
 _KEPT = 256
-_warm: OrderedDict[UUID, tuple[str, State]] = OrderedDict()
 _lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A log as far as it was read: the hash of the last entry, and the state after it."""
+
+    head: str = ""
+    state: State = field(default_factory=State)
+
+
+_warm: OrderedDict[UUID, _Read] = OrderedDict()
+_protocols: dict[str, Protocol] = {}
 
 
 def protocol_of(log: Log) -> Protocol:
     """The protocol version this log was opened with; later amendments do not touch it."""
-    return from_text(log.participant.version.resolved)
+    version = log.participant.version
+    known = _protocols.get(version.digest)
+    if known is None:
+        known = _protocols[version.digest] = from_text(version.resolved)
+    return known
 
 
 def state_of(log: Log) -> State:
-    """The engine's state after everything in the log. Only entries not read before are folded."""
+    """The engine's state after everything in the log now. Only entries not read before are folded."""
+    head_seq, head = Log.objects.values_list("head_seq", "head_hash").get(id=log.id)
+    return _state(log, head_seq, head)
+
+
+def state_at_head(log: Log) -> State:
+    """The state after everything up to the head that `log` itself carries: for a row just read from the database.
+
+    Asks nothing where that head is the one that is kept.
+    """
+    return _state(log, log.head_seq, log.head_hash)
+
+
+def _state(log: Log, head_seq: int, head: str) -> State:
     with _lock:
-        head, state = _warm.get(log.id, ("", State()))
-    rows = log.entries.order_by("seq").filter(seq__gt=len(state.entries))
-    if not head or not _follows(log, head, len(state.entries)):
-        state, rows = State(), log.entries.order_by("seq")
-    read = list(rows)
-    if read:
-        state = fold(protocol_of(log), [decode(row.data()) for row in read], state)
-        _keep(log.id, read[-1].hash, state)
+        kept = _warm.get(log.id, _Read())
+    if kept.head == head:
+        return kept.state
+    rows = _rows(log, len(kept.state.entries), head_seq)
+    if not _continues(kept.head, rows, head):
+        kept, rows = _Read(), _rows(log, 0, head_seq)
+    state = fold(protocol_of(log), [decode(row.data()) for row in rows], kept.state)
+    if rows and rows[-1].hash == head:
+        _keep(log.id, _Read(head, state))
     return state
+
+
+def _rows(log: Log, after: int, until: int) -> list[Entry]:
+    rows = log.entries.filter(seq__gt=after, seq__lte=until).order_by("seq")
+    return list(rows.only("log_id", "seq", "record", "previous_hash", "hash"))
+
+
+def _continues(kept: str, rows: Sequence[Entry], head: str) -> bool:
+    """Whether these entries go on from what is kept to the head. They do not after a restore or a rolled-back act."""
+    if not kept or not rows or rows[-1].hash != head:
+        return False
+    return all(
+        row.previous_hash == before for row, before in zip(rows, [kept, *(r.hash for r in rows)], strict=False)
+    )
 
 
 def rebuilt(log: Log) -> State:
@@ -43,20 +92,16 @@ def rebuilt(log: Log) -> State:
     return fold(protocol_of(log), [decode(row.data()) for row in rows])
 
 
-def _follows(log: Log, head: str, seq: int) -> bool:
-    """Whether what is kept is still a beginning of this log (it is not after a restore, or in a rolled-back test)."""
-    return log.entries.filter(seq=seq, hash=head).exists()
-
-
-def _keep(log_id: UUID, head: str, state: State) -> None:
+def _keep(log_id: UUID, read: _Read) -> None:
     with _lock:
-        _warm[log_id] = (head, state)
+        _warm[log_id] = read
         _warm.move_to_end(log_id)
         while len(_warm) > _KEPT:
             _warm.popitem(last=False)
 
 
 def forget() -> None:
-    """Drop every kept state."""
+    """Drop every kept state and protocol."""
     with _lock:
         _warm.clear()
+        _protocols.clear()

@@ -141,7 +141,7 @@ class OpenLog:
 def opened(log_id: UUID) -> Iterator[OpenLog]:
     """Hold the head of a log for one act: `with opened(id) as log: ...decide... log.append(...)`. All or nothing."""
     with door.act() as now:
-        log = Log.objects.select_for_update(of=("self",)).select_related("participant__study").get(id=log_id)
+        log = Log.objects.with_study().select_for_update(of=("self",)).get(id=log_id)
         yield OpenLog(log, now)
 
 

@@ -23,7 +23,7 @@ from kerp.web.bedside.plan import plan_of
 from kerp.web.bedside.reach import RECORD, VERIFY, log_or_404
 from kerp.web.bedside.stream import entries_since, entries_stream
 from kerp.web.bedside.wire import BatchIn, RequestIn, read
-from kerp.web.course import state_of
+from kerp.web.course import state_at_head
 from kerp.web.models import Log, Person
 from kerp.web.office.desk import acting_role
 
@@ -58,7 +58,7 @@ def opened_session(request: HttpRequest, log_id: UUID, session: str) -> Log:
     person = person_of(request)
     log = log_or_404(person, log_id)
     intake.check_may_treat(log, person)
-    if state_of(log).session(session) is None:
+    if state_at_head(log).session(session) is None:
         raise Http404
     return log
 
@@ -75,8 +75,8 @@ def entries(request: HttpRequest, log_id: UUID, session: str) -> HttpResponseBas
     """POST: keep entries. GET: entries after `since`."""
     if request.method == "POST":
         return _post_entries(request, log_id, session)
-    log = opened_session(request, log_id, session)
-    found, head = entries_since(log.id, session, _since(request))
+    log, since = opened_session(request, log_id, session), _since(request)
+    found, head = entries_since(log.id, session, since) if log.head_seq > since else ([], since)
     return JsonResponse({"entries": found, "head": head})
 
 
@@ -85,8 +85,8 @@ def _post_entries(request: HttpRequest, log_id: UUID, session: str) -> HttpRespo
     _may(person, *RECORDERS)
     _named(session)
     log = log_or_404(person, log_id)
-    intake.check_may_treat(log, person)
-    outcomes = intake.take(log, session, person, read(BatchIn, request.body))
+    standing = intake.check_may_treat(log, person)
+    outcomes = intake.take(log, session, person, read(BatchIn, request.body), standing)
     conflict = any(outcome.result == "conflict" for outcome in outcomes)
     data = {"outcomes": [outcome.as_dict() for outcome in outcomes]}
     return JsonResponse(data, status=409 if conflict else 200)
@@ -119,11 +119,11 @@ def requests(request: HttpRequest, log_id: UUID, session: str) -> HttpResponseBa
     person = person_of(request)
     _named(session)
     log = log_or_404(person, log_id)
-    intake.check_may_treat(log, person)
+    standing = intake.check_may_treat(log, person)
     asked = read(RequestIn, request.body)
     if asked.event.get("type") == "signature" and not has_fresh_proof(request):
         raise KerpError(Fault("prove again who you are before signing", ways_out=("sign on the page for signing",)))
-    answer = intake.ask(log, session, person, asked)
+    answer = intake.ask(log, session, person, asked, standing)
     return JsonResponse(answer.as_dict())
 
 

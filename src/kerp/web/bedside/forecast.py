@@ -22,7 +22,7 @@ from kerp.report.felt_forecast import EVERY_MIN, HORIZON_MIN, Person, doses_of, 
 from kerp.session.events import EligibilityItem
 from kerp.session.state import State
 from kerp.session.view import View, view_of
-from kerp.web.course import protocol_of, state_of
+from kerp.web.course import protocol_of, state_at_head
 from kerp.web.models import Log
 from kerp.web.models import Person as Account
 
@@ -47,14 +47,14 @@ def may_see(log: Log, person: Account) -> bool:
 
 def forecast_of(log: Log, session: str, now_ms: int) -> dict[str, Any]:
     """The forecast as it stands; `KerpError` where there is none."""
-    protocol, state = protocol_of(log), state_of(log)
+    protocol, state = protocol_of(log), state_at_head(log)
     held = state.session(session)
     if held is None:
         raise KerpError(Fault("this session was not opened", field="session", found=session))
     view = view_of(protocol, state, held, now_ms)
     if view.t0_ms is None:
         raise KerpError(Fault("nothing was given yet: a forecast starts with minute 0"))
-    key = (log.id, session, len(state.entries), (now_ms - view.t0_ms) // 60_000)
+    key = (log.id, session, log.head_hash, (now_ms - view.t0_ms) // 60_000)
     if key not in _made:
         _made[key] = _forecast(view, age_of(state))
         while len(_made) > _KEPT:

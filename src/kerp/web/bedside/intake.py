@@ -6,7 +6,7 @@ same thing at once get one yes. The same id again gives the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
@@ -27,7 +27,7 @@ from kerp.web.actions.participants import note_treating
 from kerp.web.actions.record import SameIdOtherContentError, Submitted
 from kerp.web.bedside.reach import RECORD, check_may_record
 from kerp.web.bedside.wire import BatchIn, EntryIn, RequestIn, uuid_of
-from kerp.web.course import protocol_of, state_of
+from kerp.web.course import protocol_of, state_at_head, state_of
 from kerp.web.models import Assignment, Entry, Log, Person
 from kerp.web.office.desk import acting_role
 
@@ -92,10 +92,11 @@ def skew_ms(sent_wall_ms: int | None, claimed_ms: int) -> int:
 # --- entries ---
 
 
-def take(log: Log, session: str, person: Person, batch: BatchIn) -> list[Outcome]:
-    """Keep every entry that can be kept; each answer stands for itself."""
+def take(log: Log, session: str, person: Person, batch: BatchIn, standing: frozenset[str]) -> list[Outcome]:
+    """Keep every entry that can be kept; each answer stands for itself. `standing`: from `check_may_treat`."""
     outcomes = [_take(log, session, person, batch, one) for one in batch.entries]
-    _remember_who_treats(log, person, acting_role(person, *RECORD), outcomes)
+    if any(outcome.result == "stored" for outcome in outcomes):
+        _remember_who_treats(log, person, standing)
     return outcomes
 
 
@@ -144,27 +145,32 @@ def _warnings(log: Log, submitted: Submitted, person: Person) -> tuple[Reason, .
     return reasons_against(view_of(protocol, state, held, at_ms), command)
 
 
-def _remember_who_treats(log: Log, person: Person, role: str, outcomes: Iterable[Outcome]) -> None:
+def _remember_who_treats(log: Log, person: Person, standing: frozenset[str]) -> None:
     """Whoever records here treats, and may never rate this participant blinded (M7)."""
-    if role not in TREATING or not any(outcome.result == "stored" for outcome in outcomes):
-        return
-    known = Assignment.objects.filter(participant=log.participant, person=person, role=role, ended_at=None)
-    if not known.exists():
+    role = acting_role(person, *RECORD)
+    if role in TREATING - standing:
         note_treating(participant=log.participant, person=person, role=role)
 
 
-def check_may_treat(log: Log, person: Person) -> None:
-    """One who rates this participant blinded opens no session of theirs (M7); `KerpError` says so."""
-    rates = Assignment.objects.filter(participant=log.participant, person=person, role="rater")
-    if rates.exists():
+def check_may_treat(log: Log, person: Person) -> frozenset[str]:
+    """One who ever rated this participant blinded opens no session of theirs (M7); `KerpError` says so.
+
+    Returns the roles in which this person works with the participant now.
+    """
+    given = Assignment.objects.filter(participant=log.participant, person=person).values_list("role", "ended_at")
+    if any(role == "rater" for role, _ in given):
         raise KerpError(Fault("a person who rates this participant blinded may not see the session (M7)"))
+    return frozenset(role for role, ended_at in given if ended_at is None)
 
 
 # --- requests ---
 
 
-def ask(log: Log, session: str, person: Person, request: RequestIn) -> Answer:
-    """Decide a requested transition and, if it is accepted, write it. `KerpError` for what makes no sense."""
+def ask(log: Log, session: str, person: Person, request: RequestIn, standing: frozenset[str] = frozenset()) -> Answer:
+    """Decide a requested transition and, if it is accepted, write it. `KerpError` for what makes no sense.
+
+    `standing`: from `check_may_treat`; left out, it is looked up where it matters.
+    """
     event = decode_event(request.event)
     wanted = check_may_record(person, event)
     submitted = Submitted(
@@ -178,8 +184,7 @@ def ask(log: Log, session: str, person: Person, request: RequestIn) -> Answer:
     )
     answer = _decided(log, person, submitted, request.override)
     if answer.accepted:
-        role = acting_role(person, *RECORD)
-        _remember_who_treats(log, person, role, [Outcome(request.id, "stored")])
+        _remember_who_treats(log, person, standing)
     return answer
 
 
@@ -198,7 +203,7 @@ def _decided(log: Log, person: Person, submitted: Submitted, override: str) -> A
             override=override,
             clock_offset_ms=submitted.clock_offset_ms,
         )
-        decision = decide(protocol_of(held.log), state_of(held.log), command)
+        decision = decide(protocol_of(held.log), state_at_head(held.log), command)
         if isinstance(decision, Refused):
             return Answer(accepted=False, reasons=decision.reasons)
         return _written(held, decision, submitted, person)

@@ -36,7 +36,7 @@ from kerp.session.status import Status, status
 from kerp.session.verification import verifiers
 from kerp.session.view import View
 from kerp.web.bedside.forecast import may_see
-from kerp.web.course import protocol_of, state_of
+from kerp.web.course import protocol_of, state_at_head
 from kerp.web.models import Log, Person
 
 AHEAD = 12  # due times of one prompt that a device knows beforehand
@@ -44,7 +44,7 @@ AHEAD = 12  # due times of one prompt that a device knows beforehand
 
 def picture(log: Log, session: str, person: Person, now_ms: int) -> dict[str, Any]:
     """Everything of one session at `now_ms`."""
-    protocol, state = protocol_of(log), state_of(log)
+    protocol, state = protocol_of(log), state_at_head(log)
     now = status(protocol, state, now_ms, session)
     shown = {
         "now_ms": now_ms,

@@ -31,7 +31,6 @@ from kerp.session.events import (
     Withdrawal,
 )
 from kerp.web.models import Entry, Log, Person
-from kerp.web.office.desk import visible_participants
 
 RECORD = ("session_record",)
 # The dose is looked at by people who may see milligrams and by those who may only see kit, volume and rate (M8).
@@ -60,8 +59,9 @@ _OF_THE_COURSE = (
 
 def log_or_404(person: Person, log_id: UUID) -> Log:
     """A log this person may see; anything else is not there, rather than forbidden."""
-    logs = Log.objects.select_related("participant__study", "participant__site", "participant__version")
-    log = logs.filter(id=log_id, participant__in=visible_participants(person)).first()
+    sites = person.site_ids()
+    seen = {} if sites is None else {"participant__site__in": sites}
+    log = Log.objects.with_study().filter(id=log_id, **seen).first()
     if log is None:
         raise Http404
     return log

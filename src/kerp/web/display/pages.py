@@ -9,7 +9,6 @@ from functools import wraps
 from typing import Any
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django import forms
 from django.contrib import messages
 from django.core.files.uploadhandler import MemoryFileUploadHandler, StopUpload
@@ -44,6 +43,7 @@ from kerp.web.display.content import LARGEST_BYTES, MODALITIES
 from kerp.web.display.models import Screen, Stimulus
 from kerp.web.display.showing import asked, showing
 from kerp.web.office.faults import add_faults
+from kerp.web.workers import looked_up
 
 _View = Callable[..., HttpResponseBase]
 FROM_A_SCREEN = (StimulusShown, SudsRated, UrgeRated, FeltEffectRated)
@@ -128,12 +128,11 @@ def stream(request: HttpRequest, screen: Screen) -> HttpResponseBase:  # noqa: A
 
 
 async def _shown(screen: Screen) -> AsyncIterator[bytes]:
-    look = sync_to_async(_look, thread_sensitive=False)
     ends, last = time.monotonic() + LIVES_S, None
     async with Ear(screen.log_id) as ear:
         yield b"retry: 500\n\n"
         while time.monotonic() < ends:
-            now = await look(screen)
+            now = await looked_up(_look, screen)
             if now is None:
                 return
             yield message("show" if now != last else "beat", now)

@@ -34,13 +34,22 @@ class Person(AbstractUser):
     def get_short_name(self) -> str:
         return self.username
 
-    def role_ids(self) -> frozenset[str]:
-        """Roles held now, read once per request."""
-        held: frozenset[str] | None = self.__dict__.get("_roles")
+    def _held(self) -> tuple[tuple[str, int | None], ...]:
+        """Role and site of every grant that is open now, read once per request."""
+        held: tuple[tuple[str, int | None], ...] | None = self.__dict__.get("_roles")
         if held is None:
-            held = frozenset(self.grants.filter(ended_at=None).values_list("role", flat=True))
+            held = tuple(self.grants.filter(ended_at=None).values_list("role", "site_id"))
             self.__dict__["_roles"] = held
         return held
+
+    def role_ids(self) -> frozenset[str]:
+        """Roles held now."""
+        return frozenset(role for role, _ in self._held())
+
+    def site_ids(self) -> frozenset[int] | None:
+        """Sites of the roles held now; None: every site."""
+        sites = {site for _, site in self._held()}
+        return None if None in sites else frozenset(site for site in sites if site is not None)
 
     def may(self, permission: str) -> bool:
         """Whether any held role grants `permission` (an id of `data/web/access.toml`)."""

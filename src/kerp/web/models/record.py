@@ -11,6 +11,16 @@ from django.db import models
 from kerp.web.models.study import Participant
 
 
+class LogQuery(models.QuerySet["Log"]):
+    """Questions about logs."""
+
+    def with_study(self) -> LogQuery:
+        """With participant, study, site and protocol version; of the version's long texts nothing is read."""
+        longs = (f"participant__version__{name}" for name in ("resolved", "source_text", "warnings", "why"))
+        beside = ("participant__study", "participant__site", "participant__version")
+        return self.select_related(*beside).defer(*longs)
+
+
 class Log(models.Model):
     """One participant's course. `head_*` is where the chain stands, moved only with an entry in one transaction."""
 
@@ -20,6 +30,8 @@ class Log(models.Model):
     clock_speed = models.PositiveIntegerField(default=1)  # above 1 only in a demonstration
     head_seq = models.PositiveIntegerField(default=0)
     head_hash = models.CharField(max_length=64)
+
+    objects = LogQuery.as_manager()
 
     def __str__(self) -> str:
         return str(self.id)

@@ -20,8 +20,8 @@ from kerp.web.models import Log, Participant, Person
 def visible_participants(person: Person) -> QuerySet[Participant]:
     """Participants of the sites of this person's roles; a grant without a site means every site."""
     everyone = Participant.objects.select_related("study", "site", "version", "log")
-    sites = set(person.grants.filter(ended_at=None).values_list("site_id", flat=True))
-    return everyone if None in sites else everyone.filter(site_id__in=sites)
+    sites = person.site_ids()
+    return everyone if sites is None else everyone.filter(site_id__in=sites)
 
 
 def participant_or_404(person: Person, public_id: UUID) -> Participant:
