@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from kerp.base.errors import Fault, KerpError, UnknownIdError
 from kerp.base.textfile import read_bytes, read_text
 
 Array = Any
+_ALLOWED = "a number within +-1e100, or NA"
+LARGEST = 1e100  # beyond it squares overflow: no measurement of anything
 MISSING = frozenset({"", "NA", "NaN", "nan", "null", "None", "."})
 
 
@@ -59,7 +60,7 @@ class Columns:
             value = _number(cell)
             if value is None:
                 raise KerpError(
-                    Fault("this is not a finite number", self.where, self.line(row), name, cell, "a number, or NA")
+                    Fault("this is not a finite number", self.where, self.line(row), name, cell, _ALLOWED)
                 )
             out[row] = value
         return out
@@ -79,7 +80,7 @@ def _number(cell: str) -> float | None:
         value = float(cell)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if abs(value) <= LARGEST else None
 
 
 def natural(text: str) -> tuple[tuple[int, float, str], ...]:

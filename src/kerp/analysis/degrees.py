@@ -9,6 +9,7 @@ equal Satterthwaite's, and the scale factor is 1 (Kenward and Roger 1997, sectio
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -36,9 +37,15 @@ TITLES = {
 }
 
 
+LEAST_DF = 0.5  # below it a t quantile passes a thousand: the error itself is hardly estimated
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A contrast with its standard error, degrees of freedom, two-sided p and confidence interval."""
+    """A contrast with its standard error, degrees of freedom, two-sided p and confidence interval.
+
+    p and interval are NaN where the degrees of freedom are below `LEAST_DF`; `why_not` then says so.
+    """
 
     estimate: float
     se: float
@@ -47,9 +54,23 @@ class Estimate:
     ci_low: float
     ci_high: float
 
+    @property
+    def why_not(self) -> str:
+        """Why a figure is missing; empty where none is."""
+        if math.isfinite(self.p) and math.isfinite(self.ci_low):
+            return ""
+        if math.isfinite(self.df) and math.isfinite(self.se):
+            return (
+                f"{self.df:.2g} degrees of freedom are left for the standard error: too few participants for a "
+                "p value or an interval"
+            )
+        return "the information about the covariance is singular here, so the standard error or df does not exist"
+
 
 def t_estimate(estimate: float, se: float, df: float, level: float = 0.95) -> Estimate:
-    """Interval and two-sided p from the t distribution."""
+    """Interval and two-sided p from the t distribution; none where hardly a degree of freedom is left."""
+    if df < LEAST_DF:
+        return Estimate(estimate, se, df, math.nan, math.nan, math.nan)
     half = float(stats.t.ppf(0.5 + level / 2.0, df)) * se
     p = float(2.0 * stats.t.sf(abs(estimate / se), df))
     return Estimate(estimate, se, df, p, estimate - half, estimate + half)

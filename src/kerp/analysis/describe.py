@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -38,28 +38,61 @@ def members(tables: Tables, arm: str) -> list[str]:
 
 
 def flow(tables: Tables, plan: Plan, outcomes: Outcomes) -> list[Data]:
-    """Participant flow by arm, in the steps of CONSORT 2010."""
+    """Participant flow by arm, in the stages of CONSORT 2010: allocation, follow-up, analysis.
+
+    Who is in the primary analysis is decided after the strategies of the estimand have been carried out.
+    """
     facts = {row["participant"]: row for row in tables.rows["participants"]}
     dosed = {row["participant"] for row in tables.rows["sessions"] if row["drug_given"]}
     exposed = {row["participant"] for row in tables.rows["sessions"] if row["exposure_given"]}
     seen = {who for who, _ in outcomes.observed}
     at_end = {who for who, day in outcomes.observed if day == plan.outcome.primary_day}
-    steps: list[tuple[str, Callable[[str], bool]]] = [
-        ("randomised", lambda _: True),
-        ("has records", lambda who: who in facts),
-        ("was given drug", lambda who: who in dosed),
-        ("was given exposure", lambda who: who in exposed),
-        ("has a valid baseline", lambda who: who in outcomes.baseline),
-        ("has any valid outcome", lambda who: who in seen),
-        ("in the primary analysis", lambda who: who in seen and who in outcomes.baseline),
-        (f"has the outcome of day {plan.outcome.primary_day:g}", lambda who: who in at_end),
-        ("withdrew at any time", lambda who: bool(facts.get(who, {}).get("withdrawn"))),
+    steps: list[tuple[str, str, Callable[[str], bool]]] = [
+        ("allocation", "randomised", lambda _: True),
+        ("allocation", "has records", lambda who: who in facts),
+        ("allocation", "was given drug", lambda who: who in dosed),
+        ("allocation", "was given exposure", lambda who: who in exposed),
+        ("follow-up", "withdrew at any time", lambda who: bool(facts.get(who, {}).get("withdrawn"))),
+        ("follow-up", "has any valid outcome", lambda who: who in seen),
+        ("follow-up", f"has the outcome of day {plan.outcome.primary_day:g}", lambda who: who in at_end),
     ]
+    steps += [("analysis", name, holds) for name, holds in _analysed(tables, plan, outcomes)]
     arms = arms_of(tables, plan)
     return [
-        {"step": name, "by_arm": {arm: sum(map(holds, members(tables, arm))) for arm in arms}}
-        for name, holds in steps
+        {"stage": stage, "step": name, "by_arm": {arm: sum(map(holds, members(tables, arm))) for arm in arms}}
+        for stage, name, holds in steps
     ]
+
+
+def _analysed(tables: Tables, plan: Plan, outcomes: Outcomes) -> Iterator[tuple[str, Callable[[str], bool]]]:
+    """In the primary analysis or not, and why not."""
+    used = {item.participant for item in outcomes.applied.observations if item.value is not None}
+    compared = {plan.arms.compared, plan.arms.reference}
+    in_arms = {who for who, arm in tables.arm_of.items() if arm in compared}
+    yield "in the primary analysis", lambda who: who in used and who in outcomes.baseline
+    yield "left out: no valid baseline", lambda who: who in in_arms and who not in outcomes.baseline
+    yield "left out: no usable outcome", lambda who: who in in_arms & outcomes.baseline.keys() - used
+    if set(tables.arm_of.values()) - compared:
+        yield "left out: arm not compared", lambda who: who not in in_arms
+
+
+def screening(tables: Tables) -> Data:
+    """Everybody assessed and why some were not randomised (CONSORT 2010), as far as they have a log."""
+    left_out = tables.not_randomised
+    reasons = Counter(reason for row in left_out for reason in _why_not_randomised(row))
+    return {
+        "assessed": len(set(tables.arm_of) | {row["participant"] for row in tables.rows["participants"]}),
+        "not_randomised": len(left_out),
+        "reasons": dict(sorted(reasons.items())),
+        "randomised": len(tables.arm_of),
+    }
+
+
+def _why_not_randomised(row: Data) -> list[str]:
+    unmet = [part for part in (row["criteria_not_met"] or "").split("; ") if part]
+    if unmet:
+        return [f"not met: {part}" for part in unmet]
+    return ["withdrew" if row["withdrawn"] else "no reason recorded"]
 
 
 def _described(values: Iterable[float | None]) -> Data:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,6 +15,16 @@ from kerp.analysis.spec import MmrmSpec
 from kerp.base.errors import Fault, KerpError, UnknownIdError
 
 Array = Any
+
+
+class Modelled(Protocol):
+    """What a column of a model is known by, whichever model it is."""
+
+    @property
+    def baseline(self) -> str | None: ...
+
+    @property
+    def references(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +81,11 @@ class LongTable:
                 faults.append(Fault(message, self.where, found=found, ways_out=_WAYS))
         elif not (np.triu(together, 1) > 0).any():
             message = "no participant was seen twice: the correlation between visits cannot be estimated"
-            faults.append(Fault(message, self.where, ways_out=("analyse one visit by ANCOVA",)))
+            faults.append(Fault(message, self.where, ways_out=("analyse one visit by ANCOVA (kerp analyse ancova)",)))
         return faults
 
 
-_WAYS = ("--covariance ar1, toep or cs", "fewer visits", "analyse the last visit by ANCOVA")
+_WAYS = ("--covariance ar1, toep or cs", "fewer visits", "analyse the last visit by ANCOVA (kerp analyse ancova)")
 
 
 def long_table(columns: Columns, spec: MmrmSpec) -> LongTable:
@@ -91,20 +101,21 @@ def long_table(columns: Columns, spec: MmrmSpec) -> LongTable:
     kept = columns.where_rows(list(usable))
     if not len(kept):
         raise KerpError(Fault("no row has an observed outcome and all covariates", columns.where, field=spec.outcome))
+    _refuse(_lost_references(columns, spec, lost))
     return _coded(kept, spec, outcome[usable], notes, lost)
 
 
 def _coded(
     kept: Columns, spec: MmrmSpec, outcome: Array, notes: tuple[str, ...], lost: tuple[NotEstimable, ...]
 ) -> LongTable:
-    arm = _factor(kept, spec.arm, spec.references)
-    visit = _factor(kept, spec.visit, spec.references, keep_order=True)
+    arm = as_factor(kept, spec.arm, spec.references)
+    visit = as_factor(kept, spec.visit, spec.references, keep_order=True)
     # the covariance runs in the order of visits, whatever visit is the reference of the fixed effects
     visits = tuple(sorted(visit.levels, key=natural))
     subjects = tuple(dict.fromkeys(kept.complete(spec.subject)))
     names = [*spec.covariates, *([spec.baseline] if spec.baseline else []), *([spec.time] if spec.time else [])]
     variables: dict[str, design.Variable] = {spec.arm: arm, spec.visit: visit}
-    variables |= {name: _variable(kept, name, spec) for name in names}
+    variables |= {name: as_variable(kept, name, spec) for name in names}
     table = LongTable(
         where=kept.where,
         outcome_name=spec.outcome,
@@ -124,15 +135,17 @@ def _coded(
     return table
 
 
-def _variable(kept: Columns, name: str, spec: MmrmSpec) -> design.Variable:
+def as_variable(kept: Columns, name: str, spec: Modelled) -> design.Variable:
+    """A column as the model takes it: numbers stay numbers, text and columns with a reference level are factors."""
     if kept.is_numeric(name) and name not in spec.references:
         return design.Numeric(name, kept.numbers(name))
-    if name in (spec.baseline, spec.time):
+    if name in (spec.baseline, getattr(spec, "time", None)):
         kept.numbers(name)  # raises with the line of the first text
-    return _factor(kept, name, spec.references)
+    return as_factor(kept, name, spec.references)
 
 
-def _factor(kept: Columns, name: str, references: Mapping[str, str], *, keep_order: bool = False) -> design.Factor:
+def as_factor(kept: Columns, name: str, references: Mapping[str, str], *, keep_order: bool = False) -> design.Factor:
+    """A column as a factor: levels in sorted order, the reference first. An unknown reference is refused."""
     values = kept.complete(name)
     numeric = kept.is_numeric(name)
     levels = sorted(set(values), key=natural if keep_order or numeric else str)
@@ -194,6 +207,18 @@ def _lost_levels(spec: MmrmSpec, arm: Sequence[str], visit: Sequence[str], usabl
     return tuple(lost)
 
 
+def _lost_references(columns: Columns, spec: MmrmSpec, lost: Sequence[NotEstimable]) -> list[Fault]:
+    """A reference level that the table has, but without any outcome: there is nothing to compare with."""
+    gone = {item.what for item in lost}
+    return [
+        Fault(
+            f"{name} {level} has no observed outcome, and everything is compared with it", columns.where, field=name
+        )
+        for name, level in spec.references.items()
+        if f"{name} {level}" in gone
+    ]
+
+
 def _structure_faults(table: LongTable, spec: MmrmSpec) -> list[Fault]:
     faults = []
     gone = "; ".join(f"{item.what}: {item.reason}" for item in table.not_estimable)
@@ -202,7 +227,7 @@ def _structure_faults(table: LongTable, spec: MmrmSpec) -> list[Fault]:
         faults.append(Fault(message, table.where, field=spec.arm, found=f"{table.arms[0]}. {gone}".rstrip(". ")))
     if len(table.visits) < 2:
         message = "repeated measures cannot be modelled: only one visit has an observed outcome"
-        way = "analyse that visit by ANCOVA"
+        way = "analyse that visit by ANCOVA (kerp analyse ancova)"
         faults.append(
             Fault(
                 message,

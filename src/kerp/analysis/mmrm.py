@@ -95,7 +95,8 @@ def fit_mmrm(columns: Columns, spec: MmrmSpec) -> MmrmResult:
     structure, method = spec.covariance or usual.covariance, spec.method or usual.method
     _refuse_impossible(table, model, structure)
     fitted = fit(group(*arrange(table, model.x)), structure)
-    notes = table.notes + ((usual.reason,) if usual.reason else ())
+    asked = "; the covariance and method asked for were used" if spec.covariance and spec.method else ""
+    notes = table.notes + ((usual.reason + asked,) if usual.reason else ())
     if not fitted.convergence.converged:
         notes += (f"NOT CONVERGED: {fitted.convergence.reason}; the figures are not to be relied on",)
     return _result(spec, table, model, fitted, method, notes)

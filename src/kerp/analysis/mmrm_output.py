@@ -27,13 +27,13 @@ def as_dict(result: MmrmResult) -> dict[str, Any]:
         "covariance_structure": result.covariance_structure.value,
         "df_method": result.method.value,
         "df_method_title": degrees.TITLES[result.method],
-        "coefficients": {name: _estimate(value, interval=False) for name, value in result.coefficients.items()},
+        "coefficients": {name: estimate_dict(value, interval=False) for name, value in result.coefficients.items()},
         "contrasts": {
             f"{c.arm}:{c.visit}" if many else c.visit: {"visit": c.visit, "arm": c.arm, "reference": c.reference}
-            | _estimate(c.result)
+            | estimate_dict(c.result)
             for c in result.contrasts
         },
-        "ls_means": [{"visit": m.visit, "arm": m.arm} | _estimate(m.result) for m in result.ls_means],
+        "ls_means": [{"visit": m.visit, "arm": m.arm} | estimate_dict(m.result) for m in result.ls_means],
         "visits": list(result.visits),
         "covariance": [[finite(float(cell)) for cell in row] for row in result.covariance],
         "notes": list(result.notes),
@@ -55,13 +55,12 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _estimate(value: Estimate, *, interval: bool = True) -> dict[str, Any]:
+def estimate_dict(value: Estimate, *, interval: bool = True) -> dict[str, Any]:
+    """One estimate; figures that do not exist are null, with the reason beside them."""
     numbers = {"estimate": value.estimate, "se": value.se, "df": value.df, "p": value.p}
     if interval:
         numbers |= {"ci_low": value.ci_low, "ci_high": value.ci_high}
     out: dict[str, Any] = {name: finite(number) for name, number in numbers.items()}
     if None in out.values():
-        out["reason"] = (
-            "the information about the covariance is singular here, so the standard error or df does not exist"
-        )
+        out["reason"] = value.why_not
     return out

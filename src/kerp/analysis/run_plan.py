@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +28,7 @@ from kerp.analysis.spec import MmrmSpec
 from kerp.analysis.tables import Tables
 from kerp.analysis.time_to_response import kaplan_meier, log_rank
 from kerp.base.digest import plain
-from kerp.base.errors import KerpError
+from kerp.base.errors import Fault, KerpError
 from kerp.base.seeds import Stream, generator
 
 Data = dict[str, Any]
@@ -52,6 +53,7 @@ class Trial:
 
 def run_plan(tables: Tables, plan: Plan, changes: tuple[str, ...] = (), locked: str | None = None) -> Data:
     """All results of a plan as plain data. `changes` are the fields that differ from the lock `locked`."""
+    _check_arms(tables, plan)
     outcomes = outcomes_of(tables, plan)
     trial = Trial(tables, plan, outcomes, long_columns(tables, plan, outcomes))
     model = _or_reason(lambda: fit_mmrm(trial.long, _spec(plan)))
@@ -63,6 +65,7 @@ def run_plan(tables: Tables, plan: Plan, changes: tuple[str, ...] = (), locked: 
         "locked_digest": locked,
         "estimand": plan.as_estimand().sentence(),
         "deviations": _deviations(trial, fitted, changes),
+        "screening": describe.screening(tables),
         "flow": describe.flow(tables, plan, outcomes),
         "baseline": describe.baseline_table(tables, plan, outcomes),
         "trajectories": describe.trajectories(tables, plan, outcomes),
@@ -77,6 +80,20 @@ def run_plan(tables: Tables, plan: Plan, changes: tuple[str, ...] = (), locked: 
         "blinding": _blinding(trial, primary),
         "checks": describe.model_checks(fitted) if fitted else [],
     }
+
+
+def _check_arms(tables: Tables, plan: Plan) -> None:
+    """An arm of the plan that nobody was allocated to is a plan for another trial, or another spelling."""
+    counts = Counter(tables.arm_of.values())
+    found = ", ".join(f"{arm} {n}" for arm, n in sorted(counts.items()))
+    ways = ("spell the arms of the plan as the allocation does", "give the allocation of this trial (--allocation)")
+    faults = [
+        Fault("nobody was allocated to this arm of the plan", "", None, f"arms.{name}", arm, found, ways)
+        for name, arm in (("compared", plan.arms.compared), ("reference", plan.arms.reference))
+        if not counts[arm]
+    ]
+    if faults:
+        raise KerpError(*faults)
 
 
 def _spec(plan: Plan) -> MmrmSpec:
@@ -216,7 +233,7 @@ def _blinding(trial: Trial, primary: Mapping[str, Any]) -> Data:
     guesses = [
         Guess(
             trial.tables.arm_of[row["participant"]],
-            None if row["guess"].lower() in plan.blinding.unsure else row["guess"],
+            _believed(row["guess"], plan),
             row["by"],
             certainty_pct=row["certainty"],
         )
@@ -236,6 +253,12 @@ def _blinding(trial: Trial, primary: Mapping[str, Any]) -> Data:
         "why_not_adjusted": WHY_NOT_ADJUSTED,
         "belief": _belief(trial, guesses, primary),
     }
+
+
+def _believed(word: str, plan: Plan) -> str | None:
+    """The arm somebody believes in; None: they do not know. Logs say active or comparison, never an arm's name."""
+    said = {"active": plan.arms.compared, "comparison": plan.arms.reference, "control": plan.arms.reference}
+    return None if word.lower() in plan.blinding.unsure else said.get(word.lower(), word)
 
 
 def _belief(trial: Trial, guesses: list[Guess], primary: Mapping[str, Any]) -> Data:

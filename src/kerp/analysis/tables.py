@@ -19,7 +19,8 @@ Row = dict[str, Any]
 TEXT, NUMBER, FLAG = "text", "number", "flag"
 
 SCHEMA: Mapping[str, Mapping[str, str]] = {
-    "participants": {"participant": TEXT, "site": TEXT, "theme": TEXT, "weight_kg": NUMBER, "withdrawn": FLAG,
+    "participants": {"participant": TEXT, "site": TEXT, "eligible": FLAG, "criteria_not_met": TEXT,
+                     "theme": TEXT, "weight_kg": NUMBER, "withdrawn": FLAG,
                      "withdrawal_scope": TEXT, "withdrawal_study_day": NUMBER},
     "sessions": {"participant": TEXT, "session": TEXT, "study_day": NUMBER, "therapist": TEXT, "drug_given": FLAG,
                  "exposure_given": FLAG, "contact_min": NUMBER},
@@ -47,6 +48,11 @@ class Tables:
     arm_of: Mapping[str, str]
     stratum_of: Mapping[str, str]
 
+    @property
+    def not_randomised(self) -> tuple[Row, ...]:
+        """People who were assessed and have no arm: screening failures and those who declined."""
+        return tuple(row for row in self.rows["participants"] if row["participant"] not in self.arm_of)
+
     def of(self, table: str, participant: str) -> list[Row]:
         """Rows of one participant, in the order of the table."""
         return [row for row in self.rows[table] if row["participant"] == participant]
@@ -63,11 +69,18 @@ def read_tables(folder: Path, allocation: Path | None = None) -> Tables:
     arms, strata = _arms(allocation or folder / "allocation.csv", faults)
     if faults:
         raise KerpError(*faults)
-    strangers = sorted({str(row["participant"]) for row in rows["participants"]} - set(arms))
+    strangers = _treated_without_arm(rows, set(arms))
     if strangers:
-        message = "these participants have tables but no arm in the allocation: " + ", ".join(strangers[:10])
-        raise KerpError(Fault(message, str(allocation or folder / "allocation.csv")))
+        message = "these participants were treated but have no arm in the allocation: " + ", ".join(strangers[:10])
+        way = "a person without an arm may only have been assessed (screened and not randomised)"
+        raise KerpError(Fault(message, str(allocation or folder / "allocation.csv"), ways_out=(way,)))
     return Tables(rows, arms, strata)
+
+
+def _treated_without_arm(rows: Mapping[str, tuple[Row, ...]], allocated: set[str]) -> list[str]:
+    """People without an arm who were given drug or exposure: their allocation is lost, not theirs to leave out."""
+    treated = {row["participant"] for row in rows["sessions"] if row["drug_given"] or row["exposure_given"]}
+    return sorted(str(who) for who in treated - allocated)
 
 
 def _rows(folder: Path, name: str, wanted: Mapping[str, str], faults: list[Fault]) -> tuple[Row, ...]:

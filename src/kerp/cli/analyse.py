@@ -69,6 +69,37 @@ def mmrm(data: str, as_json: bool, **options: Any) -> None:
         _show(result)
 
 
+@analyse.command()
+@click.option("--data", required=True, help="CSV (or Parquet): one row per participant, or --at one visit.")
+@click.option("--outcome", required=True)
+@click.option("--arm", required=True)
+@click.option("--subject", help="With it, two rows of one participant are refused.")
+@click.option("--baseline", help="Baseline value of the outcome, a numeric column.")
+@click.option("--covariates", default="", help="Columns, comma separated; numbers stay numbers, text is a factor.")
+@click.option("--reference", "references", multiple=True, metavar="COL=LEVEL", help="Reference level of a factor.")
+@click.option("--at", metavar="COL=LEVEL", help="Only these rows: one visit of a long table.")
+@click.option(
+    "--draws", type=click.IntRange(99, 1_000_000), default=4_999, show_default=True, help="Of the randomisation test."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the randomisation test.")
+@json_option
+def ancova(data: str, as_json: bool, **options: Any) -> None:
+    """Analysis of covariance at one visit, with the randomisation test beside it.
+
+    \b
+    Example: kerp analyse ancova --data long.csv --outcome YBOCS --subject ID --arm ARM --baseline BASE
+             --at VISIT=day14 --json
+    """  # noqa: D301  click reads the backspace
+    from kerp.analysis.ancova_table import ancova_dict, fit_ancova
+    from kerp.analysis.columns import read_columns
+
+    result = fit_ancova(read_columns(data), _ancova_spec(**options))
+    if as_json:
+        echo_json(ancova_dict(result))
+    else:
+        _show_ancova(result)
+
+
 @analyse.command(hidden=True)
 @click.argument("tables_dir", metavar="TABLES_DIR")
 @click.option("--plan", "plan_id", required=True, metavar="PLAN", help="A shipped plan (id) or a plan file.")
@@ -130,7 +161,9 @@ def _write_results(out: Any, data: Any) -> None:
 def _show_plan(data: Any, out: str) -> None:
     click.echo(data["estimand"])
     estimate = data["primary"].get("estimate")
-    if estimate:
+    if estimate and estimate["ci_low"] is None:
+        click.echo(f"primary: {estimate['estimate']:.2f}, without an interval: {estimate['reason']}")
+    elif estimate:
         interval = f"95 % {estimate['ci_low']:.2f} to {estimate['ci_high']:.2f}, p {estimate['p']:.4f}"
         click.echo(f"primary: {estimate['estimate']:.2f} ({interval})")
     else:
@@ -190,14 +223,40 @@ def _spec(
     )
 
 
-def _references(texts: tuple[str, ...]) -> dict[str, str]:
+def _ancova_spec(covariates: str, references: tuple[str, ...], at: str | None, **names: Any) -> Any:
+    from kerp.analysis.ancova_table import AncovaSpec
+
+    return AncovaSpec(
+        covariates=tuple(name.strip() for name in covariates.split(",") if name.strip()),
+        references=_references(references),
+        only=next(iter(_references((at,), "--at").items())) if at else None,
+        **names,
+    )
+
+
+def _show_ancova(result: Any) -> None:
+    sizes = ", ".join(f"{arm} {n}" for arm, n in result.per_arm.items())
+    click.echo(f"Analysis of covariance, {result.n} participants ({sizes}), residual SD {result.residual_sd:.4f}")
+    echo_table(
+        ("coefficient", "estimate", "SE", "df", "p"), [(k, *_cells(v)) for k, v in result.coefficients.items()]
+    )
+    rows = [(f"{arm} - {result.reference}", *_cells(v), _interval(v)) for arm, v in result.contrasts.items()]
+    echo_table(("contrast", "estimate", "SE", "df", "p", "95 % interval"), rows)
+    if result.lottery is not None:
+        how = "every allocation" if result.lottery.exact else "random allocations"
+        click.echo(f"randomisation test: p {result.lottery.p:.4f} ({result.lottery.allocations:,}, {how})")
+    for note in result.notes:
+        click.echo(f"note: {note}")
+
+
+def _references(texts: tuple[str, ...], option: str = "--reference") -> dict[str, str]:
     from kerp.base.errors import Fault, KerpError
 
     pairs = {}
     for text in texts:
         column, sign, level = text.partition("=")
         if not sign or not column or not level:
-            raise KerpError(Fault("a reference level is written COL=LEVEL", field="--reference", found=text))
+            raise KerpError(Fault("a level is written COL=LEVEL", field=option, found=text))
         pairs[column] = level
     return pairs
 
@@ -214,8 +273,7 @@ def _show(result: Any) -> None:
     rows = [(name, *_cells(value)) for name, value in result.coefficients.items()]
     echo_table(("coefficient", "estimate", "SE", "df", "p"), rows)
     contrasts = [
-        (c.visit, f"{c.arm} - {c.reference}", *_cells(c.result), f"{c.result.ci_low:.3f} to {c.result.ci_high:.3f}")
-        for c in result.contrasts
+        (c.visit, f"{c.arm} - {c.reference}", *_cells(c.result), _interval(c.result)) for c in result.contrasts
     ]
     echo_table(("visit", "contrast", "estimate", "SE", "df", "p", "95 % interval"), contrasts)
     for note in result.notes:
@@ -227,5 +285,12 @@ def _show(result: Any) -> None:
 def _cells(value: Any) -> tuple[str, str, str, str]:
     if value.se != value.se or value.df != value.df:
         return f"{value.estimate:.4f}", "does not exist", "does not exist", "(singular information)"
-    p = "<0.0001" if value.p < 0.0001 else f"{value.p:.4f}"
-    return f"{value.estimate:.4f}", f"{value.se:.4f}", f"{value.df:.1f}", p
+    return f"{value.estimate:.4f}", f"{value.se:.4f}", f"{value.df:.1f}", _p(value.p)
+
+
+def _p(p: float) -> str:
+    return "none" if p != p else "<0.0001" if p < 0.0001 else f"{p:.4f}"  # noqa: PLR0124  NaN
+
+
+def _interval(value: Any) -> str:
+    return f"none: {value.why_not}" if value.why_not else f"{value.ci_low:.3f} to {value.ci_high:.3f}"

@@ -25,7 +25,7 @@ def analysis_report(data: Data) -> str:
     sections = (
         Section("estimand", "What is estimated", tuple(_question(data))),
         Section("deviations", "Departures from the plan", (_deviations(data),)),
-        Section("flow", "Participants", (figures.flow(data["flow"]),)),
+        Section("flow", "Participants", (figures.flow(data["flow"], data["screening"]),)),
         Section("baseline", "Baseline", tuple(_baseline(data["baseline"]))),
         Section("trajectories", "Course of symptoms", (figures.trajectories(data["trajectories"], label),)),
         Section("primary", "Primary and sensitivity estimates", tuple(_estimates(data, label))),
@@ -39,7 +39,8 @@ def analysis_report(data: Data) -> str:
     )
     subtitle = f"Analysis of {plan['arms']['compared']} against {plan['arms']['reference']}, plan {plan['id']}"
     badges = () if data["locked_digest"] else ("plan not locked",)
-    return render(Page(plan["title"], subtitle, sections, badges=badges))
+    running = f"{plan['id']}, version {plan['version']}"
+    return render(Page(plan["title"], subtitle, sections, badges=badges, running_title=running, runs_on=True))
 
 
 def _question(data: Data) -> Iterator[Any]:
@@ -99,13 +100,24 @@ def _estimates(data: Data, label: str) -> Iterator[Any]:
 
 
 def _all_estimates(named: list[tuple[str, Data]]) -> Table:
-    keys = ("estimate", "se", "df", "ci_low", "ci_high")
     rows = [
-        (name, *(row.get(k) for k in keys), p_value(row.get("p")), row.get("reason") or row.get("note") or "")
+        (name, *_figures(row), p_value(row.get("p")), row.get("reason") or row.get("note") or "")
         for name, row in named
     ]
     columns = ("analysis", "difference", "SE", "df", "95 % low", "95 % high", "p", "why not, or how to read")
     return Table("Difference at the primary day, compared minus reference", columns, rows, numeric=range(1, 7))
+
+
+def _figures(row: Data) -> tuple[str | None, ...]:
+    """Difference, standard error, df, interval; points to two decimals."""
+    df = row.get("df")
+    first = points(row.get("estimate")), points(row.get("se")), None if df is None else f"{df:.1f}"
+    return (*first, points(row.get("ci_low")), points(row.get("ci_high")))
+
+
+def points(value: float | None) -> str | None:
+    """A score difference as journals print it; a missing one stays missing."""
+    return None if value is None else f"{value:.2f}"
 
 
 def _by_visit(primary: Data) -> Table:
@@ -113,11 +125,7 @@ def _by_visit(primary: Data) -> Table:
         (
             f"day {c['visit']}",
             f"{c['arm']} - {c['reference']}",
-            c["estimate"],
-            c["se"],
-            c["df"],
-            c["ci_low"],
-            c["ci_high"],
+            *_figures(c),
             p_value(c["p"]),
         )
         for c in primary["contrasts"].values()
@@ -135,14 +143,18 @@ def _tipping(sensitivity: Data) -> Iterator[Any]:
             "Tipping point: " + str(tipping.get("reason") or sensitivity.get("reason", "not planned")), tone="note"
         )
         return
-    rows = [(r["delta"], r["estimate"], r["ci_low"], r["ci_high"], p_value(r["p"])) for r in tipping["rows"]]
+    rows = [
+        (r["delta"], *map(points, (r["estimate"], r["ci_low"], r["ci_high"])), p_value(r["p"]))
+        for r in tipping["rows"]
+    ]
     if tipping["rows"] and tipping["rows"][0]["p"] > 0.05:
-        note = "The difference is not significant to begin with, so there is nothing to tip."
+        note = "The imputed difference is not significant to begin with, so there is nothing to tip."
     elif tipping["delta"] is None:
         note = "No delta on this line takes significance away."
     else:
-        note = f"Significance is lost when unobserved outcomes there are {tipping['delta']:g} points worse."
-    columns = ("added to unobserved outcomes", "difference", "95 % low", "95 % high", "p")
+        worse = f"{tipping['delta']:g} points worse"
+        note = f"Significance is lost when what was not observed in the compared arm is {worse}."
+    columns = ("points added to unobserved outcomes, compared arm", "difference", "95 % low", "95 % high", "p")
     yield Table("Tipping point", columns, rows, numeric=range(5), note=note)
 
 
@@ -189,7 +201,7 @@ def _time(data: Data) -> Iterator[Any]:
         yield Text("Time to response cannot be given: " + data["reason"], tone="note")
         return
     rows = [
-        (arm, day, at_risk, share, se)
+        (arm, day, at_risk, f"{share:.3f}", f"{se:.3f}")
         for arm, curve in data["curves"].items()
         for day, at_risk, share, se in zip(
             curve["days"], curve["at_risk"], curve["not_responding"], curve["se"], strict=True
@@ -228,7 +240,7 @@ def _safety(safety: Data, conduct: Data) -> Iterator[Any]:
 
 def _habituation(data: Data) -> Iterator[Any]:
     rows = [
-        (r["arm"], r["cause"], r["falls"], r["participants"], r["mean_points"], r["counts_as_habituation"])
+        (r["arm"], r["cause"], r["falls"], r["participants"], f"{r['mean_points']:.1f}", r["counts_as_habituation"])
         for r in data["by_cause"]
     ]
     columns = ("arm", "possible cause", "falls", "participants", "mean points", "counts as habituation")
@@ -267,7 +279,7 @@ def _blinding(data: Data) -> Iterator[Any]:
     yield Table("Guesses of the arm", columns, rows, numeric=(2, 3, 4, 5), empty=data["reason"] or "None.")
     belief = data["belief"]
     if "rows" in belief:
-        shown = [(abs(r["effect_of_belief"]), r["bias"], r["remaining"]) for r in belief["rows"]]
+        shown = [(abs(r["effect_of_belief"]), points(r["bias"]), points(r["remaining"])) for r in belief["rows"]]
         note = belief["note"]
         yield Table(
             "What belief alone could have moved",

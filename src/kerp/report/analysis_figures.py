@@ -11,6 +11,7 @@ from kerp.report.page import Figure, Table, inline_svg
 
 Data = dict[str, Any]
 INK, SOFT = "#0b5c7a", "#51606f"
+REASONS = 4  # told in the picture; all of them stand in the table
 LOOKS = (("#0b5c7a", "-", "o"), ("#b4581a", "--", "s"), ("#51606f", "-.", "^"), ("#7a5c8a", ":", "D"))
 
 
@@ -29,7 +30,11 @@ def trajectories(rows: Sequence[Data], label: str) -> Figure:
         axis.set(xlabel="study day", ylabel=label, ylim=(0, None))
         axis.legend(frameon=False)
 
-    numbers = [(row["arm"], p["visit"], p["n"], p["mean"], p["sd"]) for row in rows for p in row["points"]]
+    numbers = [
+        (row["arm"], p["visit"], p["n"], _one_decimal(p["mean"]), _one_decimal(p["sd"]))
+        for row in rows
+        for p in row["points"]
+    ]
     table = Table("Observed scores", ("arm", "visit", "n", "mean", "SD"), numbers, numeric=(2, 3, 4))
     text = "; ".join(
         f"{row['arm']}: " + ", ".join(f"{p['visit']} {p['mean']:.1f}" for p in row["points"] if p["mean"] is not None)
@@ -39,33 +44,81 @@ def trajectories(rows: Sequence[Data], label: str) -> Figure:
     return Figure(svg(draw, (7.0, 3.6), "trajectories"), caption, text, (table,))
 
 
-def flow(rows: Sequence[Data]) -> Figure:
-    """Participant flow as boxes, one column for each arm."""
+def _one_decimal(value: float | None) -> str | None:
+    return None if value is None else f"{value:.1f}"
+
+
+def flow(rows: Sequence[Data], screening: Data) -> Figure:
+    """Participant flow in the stages of CONSORT 2010: enrolment on top, then one column for each arm."""
     arms = list(rows[0]["by_arm"])
+    stages = list(dict.fromkeys(row["stage"] for row in rows))
+    texts = {stage: [_stage(rows, stage, arm) for arm in arms] for stage in stages}
+    heights = [max(text.count("\n") for text in texts[stage]) + 1 for stage in stages]
+    enrolment = [f"assessed for eligibility: {screening['assessed']}", f"randomised: {screening['randomised']}"]
 
     def draw(axis: Any) -> None:
         axis.set_axis_off()
-        axis.set(xlim=(-0.5, len(arms) - 0.5), ylim=(-len(rows) + 0.4, 1.1))
-        box: Any = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": SOFT}
-        for x, arm in enumerate(arms):
-            axis.text(x, 0.75, arm, ha="center", weight="bold")
-            for y, row in enumerate(rows):
-                axis.text(
-                    x, -y, f"{row['step']}: {row['by_arm'][arm]}", ha="center", va="center", bbox=box, fontsize=8
-                )
-                if y:
-                    arrow: Any = {"arrowstyle": "->", "color": SOFT}
-                    axis.annotate("", (x, -y + 0.32), (x, -y + 0.68), arrowprops=arrow)
+        axis.set(xlim=(-0.55, len(arms) - 0.45), ylim=(-sum(heights) - 1.75 * len(stages) - 0.2, 6.4))
+        middle = (len(arms) - 1) / 2
+        _box(axis, middle, 5.6, enrolment[0])
+        _box(axis, middle + 0.42, 3.4, _excluded(screening), align="left")
+        _arrow(axis, middle, 5.0, 1.7)
+        axis.annotate("", (middle + 0.41, 3.4), (middle, 3.4), arrowprops={"arrowstyle": "->", "color": SOFT})
+        _box(axis, middle, 1.0, enrolment[1])
+        _stage_rows(axis, arms, stages, texts, heights)
 
-    table = Table(
-        "Participants at each step",
-        ("step", *arms),
-        [(r["step"], *r["by_arm"].values()) for r in rows],
-        numeric=range(1, len(arms) + 1),
+    numbers = [(row["stage"], row["step"], *row["by_arm"].values()) for row in rows]
+    table = Table("Participants at each step", ("stage", "step", *arms), numbers, numeric=range(2, len(arms) + 2))
+    why = Table(
+        "Assessed and not randomised", ("reason", "people"), tuple(screening["reasons"].items()), numeric=(1,)
     )
-    description = "; ".join(f"{r['step']}: " + ", ".join(f"{a} {n}" for a, n in r["by_arm"].items()) for r in rows)
-    size = (2.6 * len(arms) + 1.0, 0.48 * len(rows) + 0.7)
-    return Figure(svg(draw, size, "flow"), "Flow of participants (steps of CONSORT 2010).", description, (table,))
+    said = [*enrolment, _excluded(screening).replace("\n", ", ")]
+    said += [f"{r['step']}: " + ", ".join(f"{a} {n}" for a, n in r["by_arm"].items()) for r in rows]
+    size = (max(2.7 * len(arms), 5.4) + 0.6, 0.19 * (sum(heights) + 1.75 * len(stages) + 6.6))
+    return Figure(svg(draw, size, "flow"), "Flow of participants (CONSORT 2010).", "; ".join(said), (table, why))
+
+
+def _stage_rows(
+    axis: Any, arms: Sequence[str], stages: Sequence[str], texts: dict[str, list[str]], heights: Sequence[int]
+) -> None:
+    """The boxes below the lottery: one row for each stage, one column for each arm."""
+    top = -0.9
+    for stage, height in zip(stages, heights, strict=True):
+        for x, text in enumerate(texts[stage]):
+            if stage == stages[0]:
+                axis.annotate(
+                    "", (x, top + 0.3), ((len(arms) - 1) / 2, 0.45), arrowprops={"arrowstyle": "->", "color": SOFT}
+                )
+            else:
+                _arrow(axis, x, top + 1.35, top + 0.3)
+            _box(axis, x, top - height / 2, text)
+        top -= height + 1.75
+
+
+def _stage(rows: Sequence[Data], stage: str, arm: str) -> str:
+    """The text of one box: counts of nobody are left out where they are reasons."""
+    own = [row for row in rows if row["stage"] == stage]
+    kept = [row for row in own if row["by_arm"][arm] or not row["step"].startswith("left out")]
+    head = [f"{arm}"] if stage == rows[0]["stage"] else []
+    return "\n".join(head + [f"{row['step']}: {row['by_arm'][arm]}" for row in kept])
+
+
+def _excluded(screening: Data) -> str:
+    ordered = sorted(screening["reasons"].items(), key=lambda item: -item[1])
+    reasons = [f"{name.replace('_', ' ')}: {count}" for name, count in ordered[:REASONS]]
+    if more := sum(count for _, count in ordered[REASONS:]):
+        reasons.append(f"other reasons: {more}")
+    return "\n".join([f"not randomised: {screening['not_randomised']}", *reasons])
+
+
+def _box(axis: Any, x: float, y: float, text: str, align: str = "center") -> None:
+    box: Any = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": SOFT}
+    axis.text(x, y, text, ha=align, va="center", bbox=box, fontsize=8, linespacing=1.35)
+
+
+def _arrow(axis: Any, x: float, start: float, end: float) -> None:
+    arrow: Any = {"arrowstyle": "->", "color": SOFT}
+    axis.annotate("", (x, end), (x, start), arrowprops=arrow)
 
 
 def estimates(rows: Sequence[tuple[str, Data]], label: str) -> Figure:
@@ -82,7 +135,9 @@ def estimates(rows: Sequence[tuple[str, Data]], label: str) -> Figure:
             xlabel=f"difference in {label}, points (below 0 favours the compared arm)", ylim=(-len(shown) + 0.4, 0.6)
         )
 
-    numbers = [(name, r["estimate"], r["ci_low"], r["ci_high"], r["p"]) for name, r in shown]
+    numbers = [
+        (name, *(f"{r[k]:.2f}" for k in ("estimate", "ci_low", "ci_high")), f"{r['p']:.4f}") for name, r in shown
+    ]
     table = Table(
         "Estimates", ("analysis", "difference", "95 % low", "95 % high", "p"), numbers, numeric=(1, 2, 3, 4)
     )

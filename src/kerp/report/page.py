@@ -91,7 +91,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A whole page. `badges` stand beside the title: 'simulated'. `running_title` is at the foot of printed pages."""
+    """A whole page. `badges` stand beside the title: 'simulated'. `running_title` is at the foot of printed pages.
+
+    `runs_on`: in print a section with a figure follows the one before, instead of beginning a page.
+    """
 
     title: str
     subtitle: str
@@ -99,6 +102,7 @@ class Page:
     badges: Sequence[str] = ()
     language: str = "en"
     running_title: str = ""
+    runs_on: bool = False
 
 
 def render(page: Page) -> str:

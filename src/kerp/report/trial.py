@@ -30,7 +30,9 @@ def trial_report(design: Design, planning: Planning, data: Data) -> str:
         Section("provenance", "Where this comes from", _provenance(planning, data)),
     )
     subtitle = f"{data['replicates']:,} simulated trials per world, seed {data['seed']}. {design.question}"
-    return render(Page(f"Operating characteristics: {design.title}", subtitle, sections, badges=("simulated",)))
+    return render(
+        Page(f"Operating characteristics: {design.title}", subtitle, sections, badges=("simulated",), runs_on=True)
+    )
 
 
 def _cost(data: Data) -> tuple[Text | Listing, ...]:
@@ -57,6 +59,7 @@ def _world(world: Data) -> str:
 _NOTE = (
     "Differences are Y-BOCS points; negative is better for the arm with the positive weight. Type I error is "
     "measured with arm labels permuted in the same trials; safety stops and non-binding futility do not count there. "
+    "A trial stopped for safety rejects nothing, so it counts against power. "
     "Where the effect differs between trials, bias and coverage have no meaning."
 )
 
