@@ -208,7 +208,7 @@ def of_kind(kind: Kind, name: str = "") -> st.SearchStrategy[Any]:
             )
         case Text(length, shape):
             least = max(length.least, 0)
-            return st.just("2026-03-02") if shape else st.text("abc é", min_size=least, max_size=6)
+            return st.just(shape.example) if shape else st.text("abc é", min_size=least, max_size=6)
         case Choice(of):
             return st.sampled_from(list(of))
         case Many(item, length):

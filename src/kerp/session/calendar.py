@@ -41,6 +41,18 @@ def day_start_ms(entry: Entry) -> int:
     return entry.occurred_ms - (int(found.group(1)) * 60 + int(found.group(2))) * MS_PER_MIN
 
 
+def local_time_ms(entry: Entry, local: str) -> int | None:
+    """A clock time of the site such as "2026-03-03T09:30" on the log's clock, counted from `entry`; None where the
+    entry does not tell what the clock on the wall was.
+    """
+    found = _CLOCK.search(local)
+    if not found or not entry.local_date or not knows_time_of_day(entry):
+        return None
+    days = day_number(local[:10]) - day_number(entry.local_date)
+    minutes = int(found.group(1)) * 60 + int(found.group(2))
+    return day_start_ms(entry) + days * MS_PER_DAY + minutes * MS_PER_MIN
+
+
 def knows_time_of_day(entry: Entry) -> bool:
     """Whether the wall clock of an entry can be read."""
     return _CLOCK.search(entry.wall_clock) is not None

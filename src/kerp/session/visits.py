@@ -7,9 +7,15 @@ from enum import StrEnum
 
 from kerp.base.elapsed import MS_PER_DAY, MS_PER_MIN
 from kerp.protocol.model import Protocol, Visit
-from kerp.session.calendar import day_start_ms, knows_time_of_day, study_day_at, study_days_between
+from kerp.session.calendar import (
+    day_start_ms,
+    knows_time_of_day,
+    local_time_ms,
+    study_day_at,
+    study_days_between,
+)
 from kerp.session.drug_track import drug_track
-from kerp.session.events import CallMade, Entry, Observed, Strand, VisitHeld
+from kerp.session.events import CallBooked, CallMade, Entry, Observed, Strand, VisitHeld
 from kerp.session.exposure_track import exposure_track
 from kerp.session.state import SessionRecord, State
 
@@ -36,6 +42,13 @@ class VisitStatus:
     escalate_ms: int | None
     entry: str = ""
     tries: int = 0  # calls that reached nobody
+    booked: Observed[CallBooked] | None = None  # the newest; a booking never moves the hour of escalation (M13)
+    booked_ms: int | None = None
+
+    def late_at(self, now_ms: int) -> bool:
+        """Whether the hour that was agreed has passed, and nobody was reached."""
+        done = {VisitState.DONE, VisitState.DONE_OUTSIDE}
+        return self.booked_ms is not None and self.state not in done and now_ms > self.booked_ms
 
 
 def dose_entries(state: State) -> tuple[Entry, ...]:
@@ -86,7 +99,17 @@ def visit_status(state: State, visit: Visit, now_ms: int) -> VisitStatus:
     escalate = _escalate_ms(anchor, visit) if anchor else None
     day = study_days_between(anchor, done.entry) if anchor and done else None
     shown = done.id if done else ""
-    return VisitStatus(visit, _state(visit, anchor, done, now_ms, escalate), day, due_ms, escalate, shown, tries)
+    booked = _booked(state, visit, anchor)
+    booked_ms = local_time_ms(booked.entry, booked.event.at) if booked else None
+    now = _state(visit, anchor, done, now_ms, escalate)
+    return VisitStatus(visit, now, day, due_ms, escalate, shown, tries, booked, booked_ms)
+
+
+def _booked(state: State, visit: Visit, anchor: Entry | None) -> Observed[CallBooked] | None:
+    """The newest booking of a call; one made before its anchor spoke of another dose."""
+    found = [item for item in state.everywhere(CallBooked) if item.event.visit == visit.id]
+    after = [item for item in found if anchor is None or item.at_ms >= anchor.occurred_ms]
+    return max(after, key=lambda item: (item.at_ms, item.entry.seq), default=None)
 
 
 def _done(state: State, visit: Visit, anchor: Entry | None) -> Observed[VisitHeld] | Observed[CallMade] | None:

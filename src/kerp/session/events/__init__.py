@@ -25,6 +25,7 @@ from kerp.session.events.conduct import (
 )
 from kerp.session.events.course import (
     ArmGuess,
+    CallBooked,
     CallMade,
     ConsentChecked,
     EligibilityItem,
@@ -106,6 +107,7 @@ _KNOWN: tuple[type[Event], ...] = (
     ScalesRehearsed,
     HazardsChecked,
     VisitHeld,
+    CallBooked,
     CallMade,
     ArmGuess,
     Unblinded,
@@ -180,6 +182,7 @@ __all__ = [
     "AdviceOverridden",
     "AnxietyStepTaken",
     "ArmGuess",
+    "CallBooked",
     "CallMade",
     "ChecklistItem",
     "Coached",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
-from kerp.session.events.fields import Answer, Event, Name, Percent, Prose, Strand, Suds, Word, Words
+from kerp.session.events.fields import Answer, Event, LocalTime, Name, Percent, Prose, Strand, Suds, Word, Words
 
 
 class Origin(StrEnum):
@@ -137,6 +137,17 @@ class VisitHeld(Event):
     strand: ClassVar[Strand] = Strand.COURSE
     visit: Name
     note: Prose = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallBooked(Event):
+    """A call was agreed with the participant: when, by the clock of the site, and who makes it. The newest counts."""
+
+    type: ClassVar[str] = "call_booked"
+    strand: ClassVar[Strand] = Strand.COURSE
+    visit: Name
+    at: LocalTime
+    by: Name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

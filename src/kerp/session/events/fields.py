@@ -48,6 +48,7 @@ Prose = Annotated[str, Length(10_000)]  # free text: never exported by default (
 Why = Annotated[str, Length(10_000, least=1)]  # a reason that must be given
 Words = Annotated[tuple[Word, ...], Length(200)]
 Day = Annotated[str, Shape(r"\d{4}-\d{2}-\d{2}", "2026-03-02")]  # date at the study site
+LocalTime = Annotated[str, Shape(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}", "2026-03-03T09:30", optional=False)]  # there
 
 Suds = Annotated[int, Limit(0, 100, "SUDS points")]
 Urge = Annotated[int, Limit(0, 100, "points")]

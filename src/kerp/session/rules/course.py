@@ -26,13 +26,20 @@ def day1_call(protocol: Protocol, state: State, now_ms: int, _rule: Rule) -> Ite
         anchor = anchor_of(state, visit)
         late = status.state is not VisitState.DUE
         tries = f" {status.tries} tries reached nobody." if status.tries else ""
+        agreed = (
+            f" Agreed for {_spoken(status.booked.event.at)}, by {status.booked.event.by}." if status.booked else ""
+        )
         yield Finding(
             entries=(anchor.id,) if anchor else (),
             since_ms=status.due_ms,
-            detail=f"{visit.title}: {'not done in time' if late else 'due'}.{tries}",
+            detail=f"{visit.title}: {'not done in time' if late else 'due'}.{agreed}{tries}",
             proposes=Action.CALL,
             level=None if late else Level.INFO,
         )
+
+
+def _spoken(local: str) -> str:
+    return local.replace("T", " ")
 
 
 def reference_period(protocol: Protocol, state: State, _now_ms: int, _rule: Rule) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from django.http import Http404
 from kerp.base.errors import Fault, KerpError
 from kerp.session.events import (
     ArmGuess,
+    CallBooked,
     CallMade,
     ConsentChecked,
     Corrected,
@@ -45,6 +46,7 @@ _NEEDS: dict[type[Event], tuple[str, ...]] = {
 }
 _OF_THE_COURSE = (
     ArmGuess,
+    CallBooked,
     CallMade,
     ConsentChecked,
     EligibilityItem,

@@ -160,6 +160,9 @@ def _visit(log: Log, status: VisitStatus) -> dict[str, Any]:
         "mark": mark,
         "due": due,
         "escalate": escalate,
+        "booked": status.booked,
+        "booked_at": site_time(log, status.booked_ms) if status.booked_ms is not None else None,
+        "booked_late": status.late_at(now_ms(log)),
         "open": status.state in {VisitState.DUE, VisitState.ESCALATED, VisitState.MISSED, VisitState.PLANNED},
     }
 

@@ -19,6 +19,7 @@ from kerp.protocol.model import Protocol, Visit
 from kerp.session.events import (
     AdverseEvent,
     AdverseEventFollowed,
+    CallBooked,
     CallMade,
     Event,
     MetacognitiveSession,
@@ -67,6 +68,22 @@ class CallForm(EntryForm):
         data = self.cleaned_data
         reached = data["reached"] == "yes"
         return CallMade(visit=visit.id, reached=reached, concerns=data["concerns"], note=data["note"])
+
+
+class BookingForm(EntryForm):
+    """When the call is made, and by whom: agreed with the participant before they leave."""
+
+    at = forms.DateTimeField(
+        label="Agreed for, by the clock of the site",
+        input_formats=["%Y-%m-%dT%H:%M"],
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    by = forms.CharField(max_length=120, label="Who calls", help_text="Role or sign-in name.")
+
+    def event(self, visit: Visit) -> Event:
+        """The entry."""
+        at = self.cleaned_data["at"].strftime("%Y-%m-%dT%H:%M")
+        return CallBooked(visit=visit.id, at=at, by=self.cleaned_data["by"].strip())
 
 
 class MetacognitiveForm(EntryForm):
@@ -118,9 +135,20 @@ def today(request: HttpRequest) -> HttpResponse:
     for participant in visible_participants(person_of(request)):
         log = log_of(participant)
         course = standing.visits(log, protocol_of(log), state_of(log))
-        due += [row | {"participant": participant} for row in course if row["class"] in {"due", "overdue"}]
-    due.sort(key=lambda row: (row["class"] != "overdue", row["due"] is None, row["due"] or timezone.now()))
+        due += [row | {"participant": participant} for row in course if _belongs_to_today(row)]
+    due.sort(key=_urgency)
     return render(request, "kerp/visits/today.html", {"due": due})
+
+
+def _belongs_to_today(row: dict[str, Any]) -> bool:
+    """Due, overdue, or a call that was agreed and not made yet."""
+    return row["class"] in {"due", "overdue"} or (row["open"] and row["booked"] is not None)
+
+
+def _urgency(row: dict[str, Any]) -> tuple[Any, ...]:
+    late = row["class"] == "overdue" or row["booked_late"]
+    when = row["booked_at"] or row["due"]
+    return (not late, when is None, when or timezone.now())
 
 
 def _visit_or_404(protocol: Protocol, identifier: str) -> Visit:
@@ -139,7 +167,9 @@ def visit(request: HttpRequest, public_id: UUID, visit_id: str) -> HttpResponseB
     log = log_of(participant)
     protocol, state = protocol_of(log), state_of(log)
     chosen = _visit_or_404(protocol, visit_id)
-    form = (CallForm if chosen.kind == "call" else VisitForm)(sent(request))
+    books = chosen.kind == "call" and "at" in request.POST
+    booking = _booking_form(request if books else None) if chosen.kind == "call" else None
+    form = booking if books and booking else _held_form(chosen)(sent(request) if not books else None)
     good = request.method == "POST" and person.may("visit_record") and form.is_valid()
     if good and (done := _record(request, log, person, form, [form.event(chosen)], "visit_record", public_id)):
         return done
@@ -148,10 +178,20 @@ def visit(request: HttpRequest, public_id: UUID, visit_id: str) -> HttpResponseB
         "participant": participant,
         "row": rows[0],
         "visit": chosen,
-        "form": form,
+        "form": _held_form(chosen)() if books else form,
+        "booking": booking,
         "assessments": asked.assessments(protocol, state, chosen, show_scores=person.may("scores_view")),
     }
     return render(request, "kerp/visits/visit.html", context)
+
+
+def _booking_form(request: HttpRequest | None) -> BookingForm:
+    """Ids of its own: it stands on one page with the form of the call."""
+    return BookingForm(sent(request) if request else None, auto_id="booking_%s")
+
+
+def _held_form(visit: Visit) -> type[CallForm | VisitForm]:
+    return CallForm if visit.kind == "call" else VisitForm
 
 
 def _record(
