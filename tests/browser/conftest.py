@@ -225,6 +225,7 @@ class Person:
         self.context.add_init_script(f"globalThis.movedMs = {self.served.moved_ms};")
         self.page.evaluate(
             """async (ms) => { globalThis.movedMs = ms; if (globalThis.kerp) {
+              globalThis.kerp.clock.base = globalThis.kerp.clock.both();  // time passed; nobody set the clock
               await globalThis.kerp.refresh(); await globalThis.kerp.measure(); } }""",
             self.served.moved_ms,
         )

@@ -1,12 +1,17 @@
 // Talking to the server. Every call says plainly whether there was an answer.
 
-export class NoContact extends Error {}
+const PATIENCE_MS = 8000, MOST_PATIENCE_MS = 20000;
+
+export class NoContact extends Error {
+  constructor(message, timedOut = false) { super(message); this.timedOut = timedOut; }
+}
 export class SignedOut extends Error {}
 
 export class Api {
   constructor(place) {
     this.place = place;
     this.csrf = "";
+    this.patience = PATIENCE_MS;
   }
 
   base(place = this.place) { return `/api/sessions/${place.log}/${place.session}/`; }
@@ -18,11 +23,11 @@ export class Api {
     let answer;
     try {
       answer = await fetch(address, { method: body === undefined ? "GET" : "POST", headers, body: body === undefined ? undefined : JSON.stringify(body), credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(timeout), redirect: "manual" });
-    } catch (error) { throw new NoContact(error.message); }
+    } catch (error) { throw new NoContact(error.message, error.name === "TimeoutError"); }
     if (answer.status === 401 || answer.type === "opaqueredirect") throw new SignedOut();
     if (answer.status >= 500) throw new NoContact(`the server answered ${answer.status}`);
     let data = {};
-    try { data = await answer.json(); } catch { throw new NoContact("the answer could not be read"); }
+    try { data = await answer.json(); } catch (error) { throw new NoContact("the answer could not be read", error.name === "TimeoutError"); }
     return { status: answer.status, data };
   }
 
@@ -33,17 +38,36 @@ export class Api {
 
   async wall() { return (await this.call("/api/time", { timeout: 4000 })).data.wall_ms; }
 
-  // Entries of the outbox; the outcome of each.
+  // Entries of the outbox; the outcome of each that the server spoke of. A slow server is given more time, not more work:
+  // the same entries sent again while it still works on them would only slow it down.
   async entries(place, device, entries) {
-    const send = () => this.call(this.base(place) + "entries", { body: { device, sent_wall_ms: Date.now(), entries }, background: false });
-    let { status, data } = await send();
-    if (status === 403 && !data.outcomes) { // a token of another sign-in
-      await this.renew();
-      ({ status, data } = await send());
+    let answer;
+    try {
+      answer = await this.post(place, device, entries);
+      if (answer.status === 403 && !answer.data.outcomes) { // a token of another sign-in
+        await this.renew();
+        answer = await this.post(place, device, entries);
+      }
+      this.patience = PATIENCE_MS;
+    } catch (error) {
+      if (error.timedOut) this.patience = Math.min(this.patience * 2, MOST_PATIENCE_MS);
+      throw error;
     }
-    if (data.outcomes) return data.outcomes;
-    const faults = data.faults ?? [{ message: data.error ?? "not accepted" }];
-    return status === 403 ? [] : entries.map((entry) => ({ id: entry.id, result: "refused", faults }));
+    return this.outcomes(place, device, entries, answer);
+  }
+
+  post(place, device, entries) {
+    return this.call(this.base(place) + "entries", { body: { device, sent_wall_ms: Date.now(), entries }, background: false, timeout: this.patience });
+  }
+
+  // Only the server's own words count. One entry it cannot read takes no other with it; anything else is tried again.
+  async outcomes(place, device, entries, { status, data }) {
+    if (Array.isArray(data.outcomes)) return data.outcomes;
+    if (status !== 400 || !Array.isArray(data.faults)) return [];
+    if (entries.length === 1) return [{ id: entries[0].id, result: "refused", faults: data.faults }];
+    const each = [];
+    for (const entry of entries) each.push(...await this.entries(place, device, [entry]));
+    return each;
   }
 
   async renew() { this.csrf = (await this.get("status")).data.csrf ?? this.csrf; }
@@ -69,14 +93,22 @@ export class Stream extends EventTarget {
       this.dispatchEvent(new CustomEvent("entries", { detail: JSON.parse(event.data).entries }));
     });
     this.source.addEventListener("beat", () => this.note());
-    this.source.onerror = () => { if (this.source.readyState === EventSource.CLOSED) setTimeout(() => this.open(), 3000); };
+    const source = this.source;
+    source.onerror = () => { if (source === this.source && source.readyState === EventSource.CLOSED) setTimeout(() => { if (source === this.source) this.open(); }, 3000); };
     this.poll ??= setInterval(() => this.fallBack(), 3000);
+  }
+
+  // A tab that nobody sees keeps none of the few connections that a browser opens to one server: with one kept by each
+  // of six tabs, nothing could be sent any more.
+  shown(yes) {
+    if (yes) this.open();
+    else { this.source?.close(); this.source = null; }
   }
 
   note() { this.heard = performance.now(); this.dispatchEvent(new Event("beat")); }
 
   async fallBack() {
-    if (performance.now() - this.heard < 3500) return;
+    if (document.hidden || performance.now() - this.heard < 3500) return;
     try {
       const { data } = await this.api.get("entries", { since: this.since });
       if (data.head === undefined) return;

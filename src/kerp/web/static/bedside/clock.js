@@ -1,26 +1,64 @@
 // The session clock is the server's. This device only knows how far its own is off, and counts on when contact is lost.
+//
+// Two clocks of the device are compared all the time: the one on its wall, which somebody may set, and the one that only
+// counts on, which stands still while some devices sleep. Where they part, the difference is kept on the disk, so that
+// what is entered later is marked, also after a reload.
 
 import { read, write } from "./store.js";
 
 export const LIMIT_MS = 2000; // above this no administration may be started from here
 
 export class Clock {
-  constructor() {
+  constructor(log) {
+    this.name = `clock-${log}`; // each log has its own zero
     this.offset = 0; // this device minus server, Unix ms
-    this.measured = false;
+    this.measured = false; // in this page's life
+    this.fresh = false; // measured since contact was last lost
+    this.estimated = false; // ever, on this device
     this.anchor = null; // { log, mono } of this page's life
     this.speed = 1;
+    this.asleep = document.hidden;
+    this.base = this.both();
   }
+
+  both() { return { wall: Date.now(), mono: performance.now() }; }
 
   async restore() {
-    const kept = await read("kept", "clock");
-    if (!kept) return;
-    Object.assign(this, { offset: kept.offset, speed: kept.speed });
-    this.anchor ??= { log: kept.log + (Date.now() - kept.wall) * kept.speed, mono: performance.now() };
+    const device = await read("kept", "clock"), session = await read("kept", this.name);
+    if (device) Object.assign(this, { offset: device.offset, estimated: true });
+    if (!session || this.anchor) return;
+    this.speed = session.speed;
+    this.anchor = { log: session.log + (Date.now() - session.wall) * session.speed, mono: performance.now() };
   }
 
-  // One exchange with the server; the shortest of a few is the most exact.
+  keep() {
+    const kept = [];
+    if (this.estimated) kept.push(write("kept", { offset: this.offset }, "clock", "relaxed"));
+    if (this.anchor) kept.push(write("kept", { log: this.now(), wall: Date.now(), speed: this.speed }, this.name, "relaxed"));
+    return Promise.all(kept).catch(() => {});
+  }
+
+  // Whether the wall clock was set since the last look, and by how much. Time that passed while nothing was shown is sleep.
+  look() {
+    const now = this.both(), parted = now.wall - this.base.wall - (now.mono - this.base.mono);
+    if (Math.abs(parted) <= LIMIT_MS) { this.asleep = document.hidden; return 0; }
+    this.base = now;
+    const slept = parted > 0 && (this.asleep || document.hidden);
+    this.asleep = document.hidden;
+    if (slept) {
+      if (this.anchor) this.anchor.log += parted * this.speed;
+      return 0;
+    }
+    this.offset += Math.round(parted);
+    this.estimated = true;
+    this.keep();
+    return parted;
+  }
+
+  // One exchange with the server; the shortest of a few is the most exact. Returns how far this device's clock has
+  // jumped against what was known of it, on this page or before.
   async measure(ask) {
+    this.look();
     let best = null;
     for (let turn = 0; turn < 3; turn++) {
       const sent = Date.now(), start = performance.now();
@@ -28,18 +66,21 @@ export class Clock {
       const took = performance.now() - start;
       if (!best || took < best.took) best = { took, offset: Math.round(sent + took / 2 - wall) };
     }
-    const before = this.measured ? this.offset : null;
-    this.offset = best.offset;
-    this.measured = true;
-    return before === null ? 0 : best.offset - before; // how far this device's clock has jumped since
+    const jumped = this.estimated ? best.offset - this.offset : 0;
+    Object.assign(this, { offset: best.offset, measured: true, fresh: true, estimated: true });
+    this.keep();
+    return jumped;
   }
 
-  // The log's clock, as an answer of the server gave it.
-  learn(nowMs, speed, sentMono) {
-    const log = nowMs + ((performance.now() - sentMono) / 2) * speed;
+  // The log's clock, as an answer of the server gave it. Whether the server's wall clock shows that this one has jumped.
+  learn(nowMs, speed, sentMono, wallMs) {
+    this.look();
+    const took = performance.now() - sentMono;
     this.speed = speed;
-    this.anchor = { log, mono: performance.now() };
-    write("kept", { log, wall: Date.now(), offset: this.offset, speed }, "clock").catch(() => {});
+    this.anchor = { log: nowMs + (took / 2) * speed, mono: performance.now() };
+    this.base = this.both();
+    this.keep();
+    return this.estimated && Math.abs(Date.now() - took / 2 - wallMs - this.offset) > LIMIT_MS + took / 2;
   }
 
   get known() { return this.anchor !== null; }

@@ -24,7 +24,7 @@ export function head(app) {
 
 // SAVED only when the server has acknowledged everything.
 function badge(app) {
-  const { count, foreign, aside } = app.outbox;
+  const { foreign, aside } = app.outbox, count = app.outbox.count + app.writing;
   const [kind, sign, text] =
     app.signedOut ? ["stop", "!", `SIGNED OUT · ${count} WAITING`] :
     aside.length ? ["stop", "!", `${aside.length} TO LOOK AT`] :

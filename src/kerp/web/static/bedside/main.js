@@ -1,7 +1,7 @@
 // The bedside page: holds what is known, asks the server how the session stands, and shows it.
 
 import { Api, NoContact, SignedOut, Stream } from "./api.js";
-import { Clock } from "./clock.js";
+import { Clock, LIMIT_MS } from "./clock.js";
 import { h } from "./dom.js";
 import { foot, head, tick } from "./frame.js";
 import { Lock } from "./lock.js";
@@ -18,7 +18,7 @@ class App {
     this.place = { log, session };
     this.api = new Api(this.place);
     this.outbox = new Outbox(this.place);
-    this.clock = new Clock();
+    this.clock = new Clock(log);
     this.stream = new Stream(this.api);
     this.lock = new Lock(this);
     this.entries = new Map();
@@ -49,11 +49,11 @@ class App {
     await this.refresh();
     if (!this.status) this.waitForContact();
     this.stream.open();
-    setInterval(() => tick(this), 500);
+    setInterval(() => { if (this.clock.look()) this.changed(); tick(this); }, 500);
     setInterval(() => this.refresh(), 5000);
     setInterval(() => this.drain(), 2000);
     setInterval(() => this.measure(), 60000);
-    this.measure();
+    if (!this.clock.fresh) this.measure();
   }
 
   listen() {
@@ -62,13 +62,14 @@ class App {
     this.stream.addEventListener("entries", ({ detail }) => this.received(detail));
     this.stream.addEventListener("beat", () => this.inContact(true));
     const release = () => { this.pressed = false; setTimeout(() => { if (this.renderAfter && !this.pressed) { this.renderAfter = false; this.render(); } }, 0); };
-    addEventListener("pointerdown", () => { this.pressed = true; }, { capture: true, passive: true });
+    addEventListener("pointerdown", () => { this.pressed = true; this.pressedAt = performance.now(); }, { capture: true, passive: true });
+    setInterval(() => { if (this.pressed && performance.now() - this.pressedAt > 5000) release(); }, 1000); // some releases are never told
     for (const name of ["pointerup", "pointercancel"]) addEventListener(name, release, { capture: true, passive: true });
     addEventListener("blur", (event) => { if (event.target === window) release(); }); // not when only the focus moves: that is part of a press
     addEventListener("online", () => { this.drain(); this.refresh(); });
     addEventListener("offline", () => this.inContact(false));
     addEventListener("pageshow", (event) => { if (event.persisted) this.refresh(); });
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.refresh(); });
+    document.addEventListener("visibilitychange", () => { this.stream.shown(!document.hidden); if (!document.hidden) this.refresh(); });
   }
 
   async fromSnapshot() {
@@ -87,7 +88,7 @@ class App {
     const { name, username, ...me } = this.status.me;
     const status = { ...this.status, participant: "", csrf: "", me: { ...me, name: "", username: "" } };
     const content = { status, plan: this.plan, entries: [...this.entries.values()].slice(-400) };
-    await write("kept", await seal(this.outbox.key, content), `snapshot-${log}-${session}`);
+    await write("kept", await seal(this.outbox.key, content), `snapshot-${log}-${session}`, "relaxed");
   }
 
   waitForContact() {
@@ -110,7 +111,8 @@ class App {
     try {
       const { status, data } = await this.api.get("status");
       if (status !== 200) { this.refused = data.error; this.inContact(true); this.showRefusal(); return; }
-      this.clock.learn(data.now_ms, data.speed, started);
+      const jumped = this.clock.learn(data.now_ms, data.speed, started, data.wall_ms);
+      if (jumped) await this.measure();
       this.api.csrf = data.csrf;
       this.status = data;
       this.signedOut = false;
@@ -135,14 +137,16 @@ class App {
   }
 
   inContact(yes) {
+    if (!yes) this.clock.fresh = false; // measured again before anything that waited is sent
     if (this.contact !== yes) { this.contact = yes; this.render(); if (yes) this.drain(); }
     else if (!this.pressed) head(this);
   }
 
+  // What waited while the clock jumped is marked, on the disk: its minute may be wrong.
   async measure() {
     try {
       const jumped = await this.clock.measure(() => this.api.wall());
-      if (Math.abs(jumped) > 2000) for (const row of this.outbox.waiting) row.entry.clock_offset_ms = jumped;
+      if (Math.abs(jumped) > LIMIT_MS) await this.outbox.mark(jumped);
       this.changed();
     } catch (error) { if (!(error instanceof NoContact || error instanceof SignedOut)) throw error; }
   }
@@ -153,13 +157,11 @@ class App {
   // --- recording ---
 
   // Something happened. On the disk first, then on the screen, then on its way.
-  async record(event, { at = this.clock.now(), text = "", undo = true, id = crypto.randomUUID() } = {}) {
+  async record(event, { at, text = "", undo = true, id = crypto.randomUUID() } = {}) {
+    this.clock.look();
+    at ??= this.clock.now();
     const entry = { id, event, occurred_ms: Math.round(at), clock_offset_ms: this.clock.offset, queued: false };
-    this.writing += 1;
-    try { await this.outbox.put(entry); } catch (error) {
-      await told("This was NOT kept", `The device could not store it (${error.message}). Write it on the paper sheet now.`);
-      return null;
-    } finally { this.writing -= 1; }
+    if (!(await this.keep(entry))) return null;
     navigator.vibrate?.(15);
     this.say(text || event.type.replaceAll("_", " "), undo ? entry : null);
     this.local.postMessage({ event });
@@ -167,8 +169,20 @@ class App {
     return entry;
   }
 
+  // On the disk, or said plainly that it is not.
+  async keep(entry) {
+    this.writing += 1;
+    this.changed();
+    try { await this.outbox.put(entry); return true; } catch (error) {
+      await told("This was NOT kept", `The device could not store it (${error.message}). Write it on the paper sheet now.`);
+      return false;
+    } finally { this.writing -= 1; this.changed(); }
+  }
+
   // Something shall happen: the server answers, with its reasons.
-  async ask(event, { text = "", override = "", id = crypto.randomUUID(), at = this.clock.now() } = {}) {
+  async ask(event, { text = "", override = "", id = crypto.randomUUID(), at } = {}) {
+    this.clock.look();
+    at ??= this.clock.now();
     if (this.outbox.count) await this.drain();
     let answer;
     try {
@@ -188,7 +202,7 @@ class App {
   // What was written down late keeps its own minute and is marked as late, not as held by the device.
   async recordLate(event, { id, at, why, memory, text = "Late entry recorded, marked as late" }) {
     const entry = { id, event, occurred_ms: Math.round(at), clock_offset_ms: this.clock.offset, queued: false, late: true };
-    await this.outbox.put(entry);
+    if (!(await this.keep(entry))) return;
     await this.record({ type: "late_entry", entry: id, reason: why, from_memory: memory }, { text, undo: false });
   }
 
@@ -197,20 +211,35 @@ class App {
     await this.record({ type: "correction", entry: entry.id, reason: "undone at the bedside", retracted: true }, { text: "Taken back, by a correction", undo: false });
   }
 
+  // Send what waits. One pass at a time; what comes during a pass starts another one, unless contact is lost: then the
+  // next beat of two seconds tries again.
   drain() {
-    this.draining = (this.draining ?? Promise.resolve()).then(() => this.sendAll()).catch((error) => console.error("not sent, tried again", error));
+    this.more = true;
+    this.draining ??= this.sendWhileMore();
     return this.draining;
   }
 
+  async sendWhileMore() {
+    try { do { this.more = false; } while (await this.sendAll() && this.more); }
+    catch (error) { console.error("not sent, tried again", error); }
+    finally { this.draining = null; }
+  }
+
+  // Whether it went well. The clock is measured before anything is sent, so that a jump of the device is marked first.
   async sendAll() {
-    if (!this.outbox.count || this.signedOut) return;
+    if (!this.outbox.count || this.signedOut) return true;
+    if (!this.clock.fresh) await this.measure();
     try {
-      await this.outbox.drain((place, entries) => {
-        const late = this.clock.now() - 10000 * this.clock.speed;
-        return this.api.entries(place, this.device, entries.map((entry) => ({ ...entry, queued: entry.queued || entry.occurred_ms < late && !entry.late })).map(({ late: _, ...entry }) => entry));
-      });
-      this.inContact(true);
-    } catch (error) { this.failed(error); }
+      const sent = await this.outbox.drain((place, entries) => this.api.entries(place, this.device, entries.map((entry) => this.outgoing(entry, place))));
+      if (sent) this.inContact(true);
+      return true;
+    } catch (error) { this.failed(error); return false; }
+  }
+
+  // As it is sent: what waited for long is marked as held by the device. Minutes of another log have another zero.
+  outgoing({ late, ...entry }, place) {
+    const held = place.log === log && entry.occurred_ms < this.clock.now() - 10000 * this.clock.speed && !late;
+    return { ...entry, queued: entry.queued || held };
   }
 
   acknowledged({ entry, outcome }) {

@@ -1,89 +1,129 @@
 // The outbox: an entry is on the disk before the screen says so, and leaves it only when the server has acknowledged it.
 
-import { all, keyOf, read, remove, seal, unseal, write } from "./store.js";
+import { all, amend, append, keyOf, read, seal, settle, unseal, wipe, write } from "./store.js";
 
 const BATCH = 50;
+const HELD = new Set(["stored", "known"]); // the server has it
+const ASIDE = new Set(["conflict", "refused"]); // it will never have it: a person must look
 
 export class Outbox extends EventTarget {
   constructor(place) {
     super();
     this.place = place; // { log, session }: opaque
     this.owner = "";
+    this.key = null;
     this.waiting = [];
     this.aside = [];
     this.foreign = 0;
-    this.last = 0;
+    this.opened = new Map(); // entries of rows read before, by order
+    this.turns = Promise.resolve();
+    this.others = new BroadcastChannel("kerp-outbox"); // other tabs on this device share the disk
+    this.others.onmessage = () => this.refresh().catch(() => {});
+  }
+
+  // What reads or changes the rows takes turns: a slow read never overwrites what came or went meanwhile.
+  turn(work) {
+    const done = this.turns.then(work);
+    this.turns = done.catch(() => {});
+    return done;
   }
 
   // Who is signed in: only their entries are sent, in their name.
   async belongsTo(owner) {
     if (owner && owner !== this.owner) {
-      this.owner = owner;
+      const key = await keyOf(owner);
       await write("kept", owner, "owner");
+      Object.assign(this, { owner, key });
     }
-    this.owner ||= (await read("kept", "owner")) ?? "";
-    if (this.owner) this.key = await keyOf(this.owner);
+    if (!this.owner) {
+      const known = (await read("kept", "owner")) ?? "";
+      if (known) Object.assign(this, { key: await keyOf(known), owner: known });
+    }
     await this.refresh();
   }
 
-  async refresh() {
-    const rows = await all("outbox");
-    const mine = rows.filter((row) => row.owner === this.owner);
-    this.waiting = [];
-    for (const row of mine) {
-      try { this.waiting.push({ ...row, entry: await unseal(this.key, row) }); } catch { /* a key of another time: kept, shown as foreign */ }
+  refresh() { return this.turn(() => this.look()); }
+
+  async look() {
+    const rows = await all("outbox"), aside = await all("aside"), waiting = [], opened = new Map();
+    for (const row of rows) {
+      if (row.owner !== this.owner) continue;
+      const known = this.opened.get(row.order);
+      try {
+        const entry = known?.iv.join() === row.iv.join() ? known.entry : await unseal(this.key, row);
+        waiting.push({ ...row, entry });
+        opened.set(row.order, { iv: row.iv, entry });
+      } catch { /* a key of another time: kept, shown as foreign */ }
     }
-    this.foreign = rows.length - this.waiting.length;
-    this.aside = await all("aside");
+    Object.assign(this, { waiting, aside, opened, foreign: rows.length - waiting.length });
     this.dispatchEvent(new Event("change"));
   }
 
   // Put one entry on the disk. Resolves when it is there.
   async put(entry) {
-    const order = Math.max(Date.now() * 1000, this.last + 1);
-    this.last = order;
-    const row = { order, id: entry.id, owner: this.owner, ...this.place, ...(await seal(this.key, entry)) };
-    await write("outbox", row);
-    this.waiting.push({ ...row, entry });
-    this.dispatchEvent(new Event("change"));
+    const { owner, key } = this;
+    const sealed = await seal(key, entry);
+    await this.turn(async () => {
+      await append({ id: entry.id, owner, ...this.place, ...sealed });
+      await this.look().catch(() => {}); // it is on the disk, whatever the look at it says
+    });
+    this.others.postMessage("changed");
   }
 
   get count() { return this.waiting.length; }
 
+  // The device's clock jumped by so much while these waited: their minute may be wrong, and stays marked through a reload.
+  mark(byMs) {
+    return this.turn(async () => {
+      const rows = [];
+      for (const { entry, ...row } of this.waiting) {
+        if (Math.abs(entry.clock_offset_ms) >= Math.abs(byMs)) continue;
+        rows.push({ ...row, ...(await seal(this.key, { ...entry, clock_offset_ms: byMs })) });
+      }
+      if (rows.length) { await amend(rows); await this.look(); }
+    });
+  }
+
   // Send what waits, oldest first, until nothing does or contact is lost. One sender at a time, over all tabs.
+  // Whether there was somebody to send it to; null: another tab is sending.
   async drain(post) {
-    if (!this.owner || !this.count) return;
-    const work = () => this.send(post);
-    await (navigator.locks ? navigator.locks.request(`kerp-outbox-${this.owner}`, { ifAvailable: true }, (lock) => lock && work()) : work());
+    if (!this.owner) return null;
+    return navigator.locks.request(`kerp-outbox-${this.owner}`, { ifAvailable: true }, (lock) => (lock ? this.send(post) : null));
   }
 
   async send(post) {
     await this.refresh();
+    const tried = this.count > 0;
     while (this.waiting.length) {
       const first = this.waiting[0];
       const rows = this.waiting.filter((row) => row.log === first.log && row.session === first.session).slice(0, BATCH);
       const outcomes = await post({ log: first.log, session: first.session }, rows.map((row) => row.entry));
-      const done = await this.settle(rows, outcomes);
-      if (!done) return;
+      if (!(await this.settle(rows, outcomes))) break;
     }
+    return tried;
   }
 
-  // Acknowledged entries leave the device. One that was refused is laid aside, where somebody must look at it.
+  // Acknowledged entries leave the device. One that was refused is laid aside, where somebody must look at it. What the
+  // server said nothing of, or asks for later, stays.
   async settle(rows, outcomes) {
     const by = new Map(outcomes.map((outcome) => [outcome.id, outcome]));
-    const gone = [];
-    for (const row of rows) {
-      const outcome = by.get(row.entry.id);
-      if (!outcome || outcome.result === "later") continue;
-      if (outcome.result === "conflict" || outcome.result === "refused") {
-        const faults = outcome.faults.map((fault) => fault.message);
-        await write("aside", { id: row.entry.id, result: outcome.result, faults, owner: row.owner, log: row.log, session: row.session, iv: row.iv, data: row.data });
-      }
-      gone.push(row.order);
-      this.dispatchEvent(new CustomEvent("acknowledged", { detail: { entry: row.entry, outcome } }));
-    }
-    await remove("outbox", gone);
-    await this.refresh();
-    return gone.length > 0;
+    const answered = rows.filter((row) => HELD.has(by.get(row.entry.id)?.result) || ASIDE.has(by.get(row.entry.id)?.result));
+    const aside = answered.filter((row) => ASIDE.has(by.get(row.entry.id).result)).map(({ order, entry, ...row }) => ({ ...row, result: by.get(entry.id).result, faults: by.get(entry.id).faults.map((fault) => fault.message) }));
+    await this.turn(async () => {
+      await settle(answered, aside);
+      await this.look();
+    });
+    for (const { entry } of answered) this.dispatchEvent(new CustomEvent("acknowledged", { detail: { entry, outcome: by.get(entry.id) } }));
+    if (answered.length) this.others.postMessage("changed");
+    return answered.length > 0;
+  }
+
+  // Nothing of anybody stays here; false where something waits.
+  wipe() {
+    return this.turn(async () => {
+      const gone = await wipe();
+      await this.look();
+      return gone;
+    });
   }
 }

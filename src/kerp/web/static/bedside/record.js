@@ -3,7 +3,7 @@
 import { capital, card, choice, clock, field, h, mark, number, words } from "./dom.js";
 import { dialog, form } from "./dialogs.js";
 import { comment } from "./entries.js";
-import { clear, unseal } from "./store.js";
+import { unseal } from "./store.js";
 
 export function record(app) {
   return [h("h1", {}, "Record"), waiting(app), aside(app), flags(app), events(app), deviations(app), device(app)];
@@ -116,7 +116,7 @@ function pin(app) {
 }
 
 async function wipe(app) {
-  await clear();
-  app.say("Nothing of this session is on this device any more.", null);
+  const gone = await app.outbox.wipe();
+  app.say(gone ? "Nothing of this session is on this device any more." : "Something waits here: nothing was cleared.", null);
 }
 export { comment };

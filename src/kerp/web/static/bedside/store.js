@@ -16,18 +16,28 @@ function database() {
     };
     request.onsuccess = () => {
       request.result.onclose = () => { opening = undefined; };
+      request.result.onversionchange = () => { request.result.close(); opening = undefined; };
       resolve(request.result);
     };
-    request.onerror = () => reject(request.error);
+    request.onerror = () => { opening = undefined; reject(request.error); }; // tried anew by whoever comes next
   });
   return opening;
 }
 
-// One transaction, on the disk before it is called done.
-async function within(stores, mode, work) {
-  const db = await database();
+// A database that the browser closed meanwhile is opened once more.
+async function begun(stores, mode, durability) {
+  try { return (await database()).transaction(stores, mode, { durability }); } catch (error) {
+    if (error.name !== "InvalidStateError") throw error;
+    opening = undefined;
+    return (await database()).transaction(stores, mode, { durability });
+  }
+}
+
+// One transaction. "strict": on the disk before it is called done. What may be lost is written "relaxed": a removal is
+// repeated, a snapshot is made anew, and neither makes an entry wait for the disk.
+async function within(stores, mode, work, durability = "strict") {
+  const transaction = await begun(stores, mode, durability);
   return new Promise((resolve, reject) => {
-    const transaction = db.transaction(stores, mode, { durability: "strict" });
     let result;
     transaction.oncomplete = () => resolve(result);
     transaction.onerror = transaction.onabort = () => reject(transaction.error ?? new Error("not kept"));
@@ -44,11 +54,37 @@ async function within(stores, mode, work) {
 
 export const read = (store, key) => within([store], "readonly", (s, wrap) => wrap(s.get(key)));
 export const all = (store) => within([store], "readonly", (s, wrap) => wrap(s.getAll()));
-export const write = (store, value, key) => within([store], "readwrite", (s) => { key === undefined ? s.put(value) : s.put(value, key); });
-export const remove = (store, keys) => within([store], "readwrite", (s) => { for (const key of keys) s.delete(key); });
-export const clear = () => within(STORES, "readwrite", (...stores) => { for (const one of stores.slice(0, STORES.length)) one.clear(); });
+export const write = (store, value, key, durability) => within([store], "readwrite", (s) => { key === undefined ? s.put(value) : s.put(value, key); }, durability);
 
-// The key of one sign-in's owner: made here, never exportable, replaced once everything was handed over.
+// A new row comes after all that are there, whatever the device's clock says and whichever tab writes; none is written over.
+export const append = (row) => within(["outbox"], "readwrite", async (s, wrap) => {
+  const last = await wrap(s.openKeyCursor(null, "prev"));
+  const order = Math.max(Date.now() * 1000, (last?.key ?? 0) + 1);
+  s.add({ ...row, order });
+  return order;
+});
+
+// Rows that still stand are written again, with what became known of them.
+export const amend = (rows) => within(["outbox"], "readwrite", async (s, wrap) => {
+  for (const row of rows) if ((await wrap(s.get(row.order)))?.id === row.id) s.put(row);
+});
+
+// Acknowledged rows go; refused ones go only together with their copy for a person to look at.
+export const settle = (gone, aside) => within(["outbox", "aside"], "readwrite", async (outbox, kept, wrap) => {
+  for (const row of aside) kept.put(row);
+  for (const row of gone) if ((await wrap(outbox.get(row.order)))?.id === row.id) outbox.delete(row.order);
+}, aside.length ? "strict" : "relaxed");
+
+// Keys stay: a page that is open seals with them, and alone they tell nothing. What waits is never wiped.
+export const wipe = () => within(["outbox", "kept", "aside"], "readwrite", async (outbox, kept, aside, wrap) => {
+  if (await wrap(outbox.count())) return false;
+  const owner = await wrap(kept.get("owner"));
+  for (const store of [kept, aside]) store.clear();
+  if (owner) kept.put(owner, "owner");
+  return true;
+});
+
+// The key of one person on this device: made here, never exportable.
 export async function keyOf(owner) {
   const known = await read("keys", owner);
   if (known) return known;
