@@ -35,6 +35,9 @@ def arguments(team, entry):
         "part": "item",
         "visit_id": "baseline",
         "instrument": "ocd_vas",
+        "subject": team.participant.code,
+        "occasion": "day7",
+        "token": "no-such-token",
     }
     if entry.name and entry.name.startswith("person"):
         known["public_id"] = team["nurse"].public_id

@@ -21,6 +21,7 @@ from kerp.session.codec import decode, encode, encode_event, secret_fields
 from kerp.session.events import Entry as LogEntry
 from kerp.session.events import Event
 from kerp.web.actions import door
+from kerp.web.logbook import log_now
 from kerp.web.models import Entry, Flag, Log
 
 FUTURE_TOLERANCE_MS = 5_000  # beyond this an entry from the future is kept and flagged (M20)
@@ -72,7 +73,7 @@ class OpenLog:
     def append(self, submitted: Submitted, *, actor: str) -> Appended:
         """Write one entry, or give back the one that stands."""
         content = submitted.content_hash(actor)
-        if stands := Entry.objects.filter(entry_id=submitted.id).first():
+        if stands := known(submitted.id):
             if stands.content_hash != content or stands.log_id != self.log.id:
                 raise _conflict(submitted, stands)
             return Appended(stands, created=False)
@@ -141,8 +142,7 @@ class OpenLog:
 def opened(log_id: UUID) -> Iterator[OpenLog]:
     """Hold the head of a log for one act: `with opened(id) as log: ...decide... log.append(...)`. All or nothing."""
     with door.act() as now:
-        log = Log.objects.with_study().select_for_update(of=("self",)).get(id=log_id)
-        yield OpenLog(log, now)
+        yield OpenLog(log_now(log_id, hold=True), now)
 
 
 def append(*, log_id: UUID, actor: str, submitted: Submitted) -> Appended:
@@ -158,6 +158,14 @@ def append_all(*, log_id: UUID, actor: str, submitted: Sequence[Submitted]) -> l
     except SameIdOtherContentError:
         _keep_conflicts(log_id, actor, submitted)
         raise
+
+
+def known(entry_id: UUID) -> Entry | None:
+    """The entry that stands under an id of a device."""
+    try:
+        return Entry.objects.get(entry_id=entry_id)
+    except Entry.DoesNotExist:
+        return None
 
 
 def _conflict(submitted: Submitted, stands: Entry) -> SameIdOtherContentError:
@@ -197,6 +205,11 @@ def moment(log: Log, occurred_ms: int) -> datetime:
 def site_time(log: Log, occurred_ms: int) -> datetime:
     """What the clock on the wall of the study site showed: study days are counted by it."""
     return moment(log, occurred_ms).astimezone(ZoneInfo(log.participant.site.zone))
+
+
+def site_clock(log: Log, occurred_ms: int) -> datetime:
+    """The same without its zone, for pages: a template would turn an aware time into UTC."""
+    return site_time(log, occurred_ms).replace(tzinfo=None)
 
 
 def entries_of(log: Log) -> tuple[LogEntry, ...]:

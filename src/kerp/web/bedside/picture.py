@@ -35,7 +35,9 @@ from kerp.session.state import State
 from kerp.session.status import Status, status
 from kerp.session.verification import verifiers
 from kerp.session.view import View
+from kerp.session.visits import visit_status
 from kerp.web.bedside.forecast import may_see
+from kerp.web.bedside.later_form import later_form
 from kerp.web.course import protocol_of, state_at_head
 from kerp.web.models import Log, Person
 
@@ -73,6 +75,33 @@ def _session(view: View, now: Status, state: State) -> dict[str, Any]:
         "stopped_by_participant_ms": view.ended_by_patient_ms,
         "discharged": view.discharged,
         "signature": _signature(view, state),
+        "later_form": _later_form(view),
+        "call": _call(view),
+    }
+
+
+def _later_form(view: View) -> dict[str, Any] | None:
+    """The participant's form after the dose: when, and what of it is not there yet."""
+    form = later_form(view)
+    return {"due_ms": form.due_ms, "opens_ms": form.opens_ms, "left": list(form.left)} if form else None
+
+
+def _call(view: View) -> dict[str, Any] | None:
+    """The mandatory call after the dose, and for when it was agreed."""
+    visit = next((one for one in view.protocol.visits if one.kind == "call" and one.mandatory), None)
+    if visit is None or not view.dosing:
+        return None
+    found = visit_status(view.state, visit, view.now_ms)
+    booked = found.booked.event if found.booked else None
+    return {
+        "visit": visit.id,
+        "title": visit.title,
+        "day": visit.day,
+        "state": str(found.state),
+        "escalate_ms": found.escalate_ms,
+        "at": booked.at if booked else "",
+        "by": booked.by if booked else "",
+        "late": found.late_at(view.now_ms),
     }
 
 

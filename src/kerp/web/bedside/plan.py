@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from functools import cache
 from typing import Any
 
+from kerp.base.data import DATA
+from kerp.base.tomlfile import read_toml
 from kerp.instrument.model import Instrument, Item
 from kerp.protocol.model import Protocol, SessionPlan
 from kerp.session.events import EndingRule, FallCause, MedicationKind, Modality, Relation, Ritual
 from kerp.session.state import State
 from kerp.session.verification import last_weight
+from kerp.web.bedside.later_form import PANELS, last_minute
 from kerp.web.course import protocol_of, state_of
 from kerp.web.models import Log
 from kerp.web.office import standing
 from kerp.web.office.answers import instrument, pack_of
-
-# Instruments with a panel of their own on the page; all others are asked as forms.
-PANELS = frozenset(
-    {
-        "suds",
-        "urge",
-        "felt_effect",
-        "vitals",
-        "moaas",
-        "expectancy",
-        "ritual_log",
-        "adverse_events",
-        "discharge",
-        "arm_guess",
-    }
-)
 
 
 def plan_of(log: Log, session: str) -> dict[str, Any]:
@@ -50,14 +39,49 @@ def plan_of(log: Log, session: str) -> dict[str, Any]:
         "discharge": [{"id": c.id, "kind": c.kind, "title": c.title} for c in protocol.discharge if c.active],
         "roles": {role.id: role.title for role in protocol.roles},
         "codes": {
-            "rituals": [str(one) for one in Ritual],
+            "rituals": _named("rituals", Ritual),
             "modalities": [str(one) for one in Modality],
             "endings": [str(one) for one in EndingRule],
             "relations": [str(one) for one in Relation],
-            "causes": [str(one) for one in FallCause],
+            "causes": _named("causes", FallCause),
             "medication": [str(one) for one in MedicationKind],
+            "missed": lists()["missed"],
+            "coaching": lists()["coaching"],
+            "adverse": _adverse(),
+            "grades": _codes("adverse_events")[1:],  # the first says that there is none
+            "sedation": _codes("moaas"),
+            "intensity": [one["value"] for one in lists()["intensity"]],
         },
+        "later_form_min": _later_form_min(plan),
     }
+
+
+@cache
+def lists() -> dict[str, Any]:
+    """Codes that are tapped at the bedside, from `data/web/lists.toml`."""
+    return read_toml(DATA / "web" / "lists.toml").data
+
+
+def _named(name: str, kind: type[StrEnum]) -> list[dict[str, str]]:
+    """The words for the codes of an event field; every code has its button, also one the list forgot."""
+    titles = {one["code"]: one["title"] for one in lists()[name]}
+    return [{"code": str(one), "title": titles.get(str(one), str(one).replace("_", " "))} for one in kind]
+
+
+def _adverse() -> list[dict[str, str]]:
+    """The terms of the instrument, then what rules know beside them; `other` is last."""
+    terms = [{"code": item.id, "title": item.label} for item in instrument("adverse_events").items]
+    return [*(one for one in terms if one["code"] != "other"), *lists()["adverse"], *terms[-1:]]
+
+
+def _codes(name: str) -> list[dict[str, Any]]:
+    """The coded answers of an instrument's first item."""
+    return [{"code": code.code, "title": code.label} for code in instrument(name).items[0].codes]
+
+
+def _later_form_min(plan: SessionPlan | None) -> float | None:
+    prompts = plan.prompts if plan else ()
+    return last_minute(prompts)
 
 
 def _phase(phase: Any) -> dict[str, Any]:

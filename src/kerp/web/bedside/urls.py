@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from kerp.web.bedside import api, pages, paper
+from kerp.web.bedside import aftercare, api, leaflet, pages, paper
 
 _API = "api/sessions/<uuid:log_id>/<slug:session>/"
 
@@ -20,6 +20,9 @@ urlpatterns = [
     path(_PAGE + "dose/", pages.dose, name="bedside_dose"),
     path(_PAGE + "paper/", paper.sheet, name="bedside_paper"),
     path(_PAGE + "paper/entry/", paper.late, name="bedside_paper_entry"),
+    path(_PAGE + "form/", aftercare.form_desk, name="later_form_desk"),
+    path("form/<str:token>/", aftercare.fill_in, name="later_form"),
+    path(_PAGE + "leaflet/", leaflet.leaflet, name="leaflet"),
     path(_PAGE + "sign/", pages.sign, name="bedside_sign"),
     path("api/time", api.clock, name="api_time"),
     path("api/schema", api.description, name="api_schema"),

@@ -22,7 +22,7 @@ from kerp.session.events import ArmGuess, Guesser
 from kerp.web.accounts.doors import needs, person_of
 from kerp.web.accounts.handover import hand_over, handed
 from kerp.web.actions import record
-from kerp.web.actions.record import site_time
+from kerp.web.actions.record import site_clock
 from kerp.web.course import protocol_of, state_of
 from kerp.web.models import Log, Participant, Person
 from kerp.web.office import beliefs, standing
@@ -60,7 +60,7 @@ def rows(log: Log, asked: tuple[Guesser, ...]) -> list[dict[str, Any]]:
     return [
         {
             "occasion": one,
-            "due": site_time(log, one.due_ms) if one.due_ms is not None else None,
+            "due": site_clock(log, one.due_ms) if one.due_ms is not None else None,
             "people": [
                 {"by": by, "given": beliefs.given(state, one, by) is not None, "open": by in one.open_for}
                 for by in asked

@@ -27,7 +27,7 @@ from kerp.session.events import (
 from kerp.session.state import SessionRecord, State
 from kerp.session.view import View, view_of
 from kerp.session.visits import VisitState, VisitStatus, visits_of
-from kerp.web.actions.record import elapsed_ms, moment, site_time
+from kerp.web.actions.record import elapsed_ms, moment, site_clock
 from kerp.web.course import protocol_of, state_of
 from kerp.web.models import Log, Participant
 
@@ -150,8 +150,8 @@ def visits(log: Log, protocol: Protocol, state: State) -> list[dict[str, Any]]:
 
 def _visit(log: Log, status: VisitStatus) -> dict[str, Any]:
     word, mark = MARKS[status.state]
-    due = site_time(log, status.due_ms) if status.due_ms is not None else None
-    escalate = site_time(log, status.escalate_ms) if status.escalate_ms is not None else None
+    due = site_clock(log, status.due_ms) if status.due_ms is not None else None
+    escalate = site_clock(log, status.escalate_ms) if status.escalate_ms is not None else None
     return {
         "status": status,
         "visit": status.visit,
@@ -161,7 +161,7 @@ def _visit(log: Log, status: VisitStatus) -> dict[str, Any]:
         "due": due,
         "escalate": escalate,
         "booked": status.booked,
-        "booked_at": site_time(log, status.booked_ms) if status.booked_ms is not None else None,
+        "booked_at": site_clock(log, status.booked_ms) if status.booked_ms is not None else None,
         "booked_late": status.late_at(now_ms(log)),
         "open": status.state in {VisitState.DUE, VisitState.ESCALATED, VisitState.MISSED, VisitState.PLANNED},
     }

@@ -11,7 +11,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from kerp.base.errors import KerpError
@@ -148,7 +147,7 @@ def _belongs_to_today(row: dict[str, Any]) -> bool:
 def _urgency(row: dict[str, Any]) -> tuple[Any, ...]:
     late = row["class"] == "overdue" or row["booked_late"]
     when = row["booked_at"] or row["due"]
-    return (not late, when is None, when or timezone.now())
+    return (not late, when.isoformat() if when else "~")
 
 
 def _visit_or_404(protocol: Protocol, identifier: str) -> Visit:

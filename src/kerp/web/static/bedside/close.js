@@ -1,6 +1,6 @@
 // Recovery and the end: what still blocks discharge by name, the checklist, who leaves with whom, what comes later, signing.
 
-import { card, choice, clock, field, h, mark, number } from "./dom.js";
+import { card, choice, clock, field, h, mark, number, words } from "./dom.js";
 import { form } from "./dialogs.js";
 import { open } from "./now.js";
 import { use } from "./prepare.js";
@@ -27,7 +27,9 @@ function tick(app, one, blocker) {
 }
 
 function leave(app) {
-  return form("Discharge", [field("Leaves with (role, not a name)", h("input", { name: "escort", maxLength: 100 })), h("label.b-check", {}, h("input", { type: "checkbox", name: "leaflet" }), h("span", {}, "Leaflet handed over: no driving until the next day after sleep; whom to call")), h("p", {}, "The form at +230 min goes to the participant; the day 1 call is booked by the protocol and escalates when nobody was reached.")],
+  const { call } = app.status;
+  return form("Discharge", [field("Leaves with (role, not a name)", h("input", { name: "escort", maxLength: 100 })), h("label.b-check", {}, h("input", { type: "checkbox", name: "leaflet" }), h("span", {}, "Leaflet handed over: no driving until the next day after sleep; whom to call")),
+    call ? h("p", {}, call.at ? [mark("good", "call booked"), ` ${spoken(call.at)}, by ${call.by}`] : [mark("warn", "call not booked"), ` ${call.title}: book it before the participant leaves.`]) : null].filter(Boolean),
     (data) => { app.ask({ type: "discharge", escort: data.get("escort"), leaflet: data.get("leaflet") === "on" }, { text: "Discharged" }); return undefined; }, { button: "Discharge" });
 }
 
@@ -52,9 +54,30 @@ function guess(app) {
     (data) => { if (!arm) return "Tap a guess."; app.record({ type: "arm_guess", by, guess: arm, certainty: data.get("certainty") ? Number(data.get("certainty")) : null }, { text: "Guess recorded" }); return undefined; });
 }
 
+const spoken = (at) => at.replace("T", " at ");
+const dayAfter = (days) => { const day = new Date(Date.now() + days * 86400000), two = (value) => String(value).padStart(2, "0"); return `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`; };
+
 function later(app) {
-  const rows = app.status.due.filter((row) => row.asked_by === "participant" && row.state === "next" && row.due_ms > app.clock.now() + 3600000);
-  return card("Later today and tomorrow", {}, h("ul", {}, rows.map((row) => h("li", {}, `${row.title}: at ${clock(row.due_ms - (app.t0 ?? row.due_ms))}`)), h("li", {}, "Day 1 call: on the list of visits from now on; it escalates to the prescriber when nobody was reached in time.")));
+  const { call, later_form: asked } = app.status, place = `/bedside/${app.place.log}/${app.place.session}`;
+  if (!call && !asked) return null;
+  return card("Later today and tomorrow", {},
+    asked ? h("p", {}, asked.due_ms === null ? mark("plain", "no time yet") : asked.left.length ? mark("info", `at ${clock(asked.due_ms - (app.t0 ?? asked.due_ms))}`) : mark("good", "filled in"), ` The participant's form${asked.left.length ? `: ${asked.left.map(words).join(", ")}` : ""}. Never the Y-BOCS.`) : null,
+    call ? h("p", {}, ["done", "done_outside_window"].includes(call.state) ? mark("good", "call made") : call.late ? mark("stop", "the agreed time has passed") : call.at ? mark("good", "call booked") : mark("warn", "call not booked"), call.at ? ` ${call.title}: ${spoken(call.at)}, by ${call.by}.` : ` ${call.title}: mandatory; it escalates to the prescriber when nobody was reached in time.`) : null,
+    h("div.b-group", {}, call && app.may("session_record") ? h("button", { type: "button", "data-key": "book-call", on: { click: () => book(app, call) } }, call.at ? "Book another time…" : "Book the call…") : null,
+      h("a.button", { href: `${place}/leaflet/`, "data-key": "leaflet" }, "Leaflet"),
+      asked && app.may("session_record") ? h("a.button", { href: `${place}/form/`, "data-key": "later-form" }, "Participant's form") : null));
+}
+
+// Agreed with the participant before they leave: date, time, and who makes it (M13).
+function book(app, call) {
+  const [day, time] = call.at ? call.at.split("T") : [dayAfter(call.day), ""];
+  return form(call.title, [h("div.b-grid2", {}, field("Date at the site", h("input", { name: "day", type: "date", value: day })), field("Time at the site", h("input", { name: "time", type: "time", value: time }))), field("Who calls (role or sign-in name)", h("input", { name: "by", maxLength: 120, value: call.by || app.status.me.role })), h("p.help", {}, "When nobody was reached in time, the coordinator calls the prescriber, whatever was booked.")],
+    (data) => {
+      if (!/^\d{4}-\d{2}-\d{2}$/.test(data.get("day")) || !/^\d{2}:\d{2}/.test(data.get("time"))) return "Date and time are asked for.";
+      if (!data.get("by").trim()) return "Who calls is asked for.";
+      app.record({ type: "call_booked", visit: call.visit, at: `${data.get("day")}T${data.get("time").slice(0, 5)}`, by: data.get("by").trim() }, { text: "Call booked" });
+      return undefined;
+    }, { button: "Book" });
 }
 
 function sign(app) {

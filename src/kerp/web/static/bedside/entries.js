@@ -24,10 +24,8 @@ export function vitals(app) {
   });
 }
 
-const LEVELS = [[5, "Alert: answers readily to the name"], [4, "Slow answer to the name"], [3, "Answers only when called loudly or again"], [2, "Answers only to prodding"], [1, "Answers only to a painful squeeze"], [0, "No answer"]];
-
 export function sedation(app) {
-  return form("Sedation, MOAA/S", [h("div.b-big", {}, LEVELS.map(([level, text]) => h("button", { type: "submit", value: String(level) }, h("strong", {}, String(level)), ` ${text}`)))],
+  return form("Sedation, MOAA/S", [h("div.b-big", {}, app.plan.codes.sedation.map((one) => h("button", { type: "submit", value: String(one.code) }, h("strong", {}, String(one.code)), ` ${one.title}`)))],
     (_, node) => {
       if (!/^\d$/.test(node.dataset.chosen)) return "Tap a level.";
       app.record({ type: "sedation", moaas: Number(node.dataset.chosen), rated_by: app.status.me.role }, { text: `MOAA/S ${node.dataset.chosen}` });
@@ -47,13 +45,11 @@ export function expectancy(app, after = false, block = "") {
     });
 }
 
-const CODES = ["nausea", "vomiting", "dizziness", "headache", "anxiety", "dissociation_distressing", "chest_pain", "neurological_sign", "persecutory_idea", "hypertension", "other"];
-
 export function adverseEvent(app) {
   let code = "", grade = 0, relation = "unclear";
   return form("Adverse event", [
-    field("What", choice("What", CODES.map((one) => [one, words(one)]), code, (chosen) => { code = chosen; })),
-    field("Grade", choice("Grade", [1, 2, 3, 4, 5].map((one) => [one, `${one} ${["mild", "moderate", "severe", "life-threatening", "fatal"][one - 1]}`]), grade, (chosen) => { grade = chosen; })),
+    field("What", choice("What", app.plan.codes.adverse.map((one) => [one.code, one.title]), code, (chosen) => { code = chosen; })),
+    field("Grade", choice("Grade", app.plan.codes.grades.map((one) => [one.code, `${one.code} ${one.title}`]), grade, (chosen) => { grade = chosen; })),
     field("Thought to come from", choice("Relation", app.plan.codes.relations.map((one) => [one, words(one)]), relation, (chosen) => { relation = chosen; })),
     h("label.b-check", {}, h("input", { type: "checkbox", name: "serious" }), h("span", {}, "Serious")),
     field("What was seen and done", h("textarea", { name: "text", rows: 2, maxLength: 2000 }), "No names, no dates of birth."),

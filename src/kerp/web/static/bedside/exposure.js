@@ -4,9 +4,6 @@ import { card, choice, field, h, mark, words } from "./dom.js";
 import { form } from "./dialogs.js";
 import { expectancy, comment } from "./entries.js";
 
-const STEPS = [0.25, 0.5, 0.75, 1];
-const COACHING = [["stay_with_it", "Stay with it"], ["no_ritual", "No ritual now"], ["name_the_urge", "Name the urge"], ["re_expose", "Touch it again"], ["no_reassurance", "No reassurance given"], ["breathe", "Breathe, eyes open"]];
-
 export function exposure(app) {
   const open = app.status.exposure.blocks.findLast((block) => !block.ended_ms), may = app.may("session_record");
   return [h("h1.visually-hidden", {}, "Exposure"), app.status.stopped_by_participant_ms !== null && app.status.stopped_by_participant_ms !== undefined ? h("p.note.error", {}, "The participant has said stop. Nothing here proposes more exposure.") : null,
@@ -23,7 +20,7 @@ function openBlock(app, block, may) {
   const taper = app.status.exposure.next_taper, item = app.plan.exposure.items.find((one) => one.id === block.item);
   return card(`Block ${block.name}: ${block.item}`, { class: "b-open" },
     h("p.b-lead", {}, mark("info", block.held ? "held" : "open"), " ", h("strong", { "data-since": block.started_ms }), item ? ` · ${item.trigger}` : ""),
-    h("div.b-group", { role: "group", "aria-label": "Intensity" }, STEPS.map((one) => h("button", { type: "button", disabled: !may, "aria-pressed": String(one === block.intensity), "data-key": `step-${one}`, on: { click: () => step(one) } }, `${one * 100} %`))),
+    h("div.b-group", { role: "group", "aria-label": "Intensity" }, app.plan.codes.intensity.map((one) => h("button", { type: "button", disabled: !may, "aria-pressed": String(one === block.intensity), "data-key": `step-${one}`, on: { click: () => step(one) } }, `${one * 100} %`))),
     h("div.b-group", {},
       h("button", { type: "button", disabled: !may, "aria-pressed": String(block.demand === "low"), "data-key": "low-demand", on: { click: () => app.record({ type: "exposure_step", block: block.name, intensity: block.intensity, demand: block.demand === "low" ? "full" : "low", stimulus: block.stimulus }, { text: block.demand === "low" ? "Full demand" : "Low demand" }) } }, block.demand === "low" ? "Back to full demand" : "Low demand"),
       taper ? h("button", { type: "button", disabled: !may, "data-key": "taper", on: { click: () => ask({ type: "taper_step", step: taper.id, intensity: taper.intensity }, `Taper: ${taper.title}`) } }, `Taper: ${taper.title}`) : null,
@@ -52,7 +49,7 @@ async function begin(app, item) {
   const shelf = await app.api.get("stimuli").then((answer) => answer.data.stimuli ?? [], () => []);
   return form(`Start: ${item.trigger}`, [
     field("How", choice("Modality", app.plan.codes.modalities.map((one) => [one, words(one)]), modality, (code) => { modality = code; })),
-    field("Intensity", choice("Intensity", STEPS.map((one) => [one, `${one * 100} %`]), intensity, (chosen) => { intensity = chosen; })),
+    field("Intensity", choice("Intensity", app.plan.codes.intensity.map((one) => [one, `${one * 100} %`]), intensity, (chosen) => { intensity = chosen; })),
     shelf.length ? field("On the participant's screen", choice("Stimulus", [["", "Nothing"], ...shelf.map((one) => [one.id, `${one.title} (${one.modality}, ${Math.round(one.intensity * 100)} %)`])], "", (id) => { stimulus = id; const one = shelf.find((other) => other.id === id); if (one) modality = one.engine_modality; })) : null,
   ], () => {
     const name = `b${app.status.exposure.blocks.length + 1}`;
@@ -66,9 +63,9 @@ function behaviour(app, open, may) {
   const tap = (event, text) => () => app.record({ block, ...event }, { text });
   return card("Seen and coached", {},
     h("h3", {}, "What takes the place of extinction"),
-    h("div.b-group", {}, app.plan.codes.rituals.map((kind) => h("button", { type: "button", disabled: !may, "data-key": `ritual-${kind}`, on: { click: tap({ type: "ritual", kind, judged_by: app.status.me.role }, `${words(kind)} noted`) } }, words(kind), count(app, kind)))),
+    h("div.b-group", {}, app.plan.codes.rituals.map(({ code: kind, title }) => h("button", { type: "button", disabled: !may, "data-key": `ritual-${kind}`, on: { click: tap({ type: "ritual", kind, judged_by: app.status.me.role }, `${title} noted`) } }, title, count(app, kind)))),
     h("h3", {}, "Coaching"),
-    h("div.b-group", {}, COACHING.map(([what, text]) => h("button", { type: "button", disabled: !may, "data-key": `coach-${what}`, on: { click: tap({ type: "coaching", what }, text) } }, text))),
+    h("div.b-group", {}, app.plan.codes.coaching.map(({ code: what, title: text }) => h("button", { type: "button", disabled: !may, "data-key": `coach-${what}`, on: { click: tap({ type: "coaching", what }, text) } }, text))),
     h("h3", {}, "Expectancy"),
     h("div.b-group", {}, h("button", { type: "button", disabled: !may, on: { click: () => expectancy(app, false, block) } }, "Before…"), h("button", { type: "button", disabled: !may, on: { click: () => expectancy(app, true, block) } }, "After…")),
     app.status.advice.some((one) => one.rule_id.includes("anxiety")) || app.hints.anxiety ? anxiety(app, may) : h("button.link", { type: "button", on: { click: () => { app.hints.anxiety = true; app.render(); } } }, "Steps for paradoxical anxiety"),
@@ -88,7 +85,7 @@ function falls(app, may) {
   const open = app.status.falls.filter((fall) => !fall.judged_by);
   if (!open.length) return null;
   return h("div", {}, h("h3", {}, "Why did SUDS fall?"), open.map((fall) => h("div.b-fall", {}, h("p", {}, `${fall.from_suds} → ${fall.to_suds} in ${fall.block}. Possible: ${fall.causes.map(words).join(", ") || "unclear"}. Only habituation is evidence of learning.`),
-    h("div.b-group", {}, app.plan.codes.causes.map((cause) => h("button", { type: "button", disabled: !may, "data-key": `cause-${fall.entries[1]}-${cause}`, on: { click: () => app.record({ type: "fall_cause", rating: fall.entries[1], causes: [cause], judged_by: app.status.me.role }, { text: `Fall: ${words(cause)}` }) } }, words(cause)))))));
+    h("div.b-group", {}, app.plan.codes.causes.map(({ code, title }) => h("button", { type: "button", disabled: !may, "data-key": `cause-${fall.entries[1]}-${code}`, on: { click: () => app.record({ type: "fall_cause", rating: fall.entries[1], causes: [code], judged_by: app.status.me.role }, { text: `Fall: ${title}` }) } }, title))))));
 }
 
 function screen(app, may) {
@@ -97,10 +94,18 @@ function screen(app, may) {
     may ? h("div.b-group", {}, h("button", { type: "button", "data-key": "join", on: { click: () => invite(app) } }, "Join a screen…"), h("a.button", { href: `/stimuli/${app.place.log}/`, target: "_blank", rel: "noopener" }, "Library")) : null);
 }
 
+// Rating on the screen is off unless somebody switches it on: a participant who rates there is asked by the page, not by a person.
 async function invite(app) {
+  let rating = false;
+  await form("Join a screen", [h("p", {}, "A second screen shows the stimuli to the participant."),
+    h("label.b-check", {}, h("input", { type: "checkbox", name: "may_rate", "data-key": "may-rate" }), h("span", {}, "The participant rates on it: SUDS, urge and felt effect, when the protocol asks"))],
+  (data) => { rating = data.get("may_rate") === "on"; showCode(app, rating); return undefined; }, { button: "Make a code" });
+}
+
+async function showCode(app, rating) {
   try {
-    const { data } = await app.api.call(`${app.api.base()}display`, { body: {} });
-    await form("Join a screen", [h("p", {}, "On the second screen open ", h("strong", {}, `${location.host}/display/`), " and type this code once, within ten minutes:"), h("p.b-code", {}, data.code ?? data.error)], () => undefined, { button: "Done" });
+    const { data } = await app.api.call(`${app.api.base()}display`, { body: { may_rate: rating } });
+    await form("Code of the screen", [h("p", {}, "On the second screen open ", h("strong", {}, `${location.host}/display/`), " and type this code once, within ten minutes:"), h("p.b-code", {}, data.code ?? data.error), rating ? h("p", {}, mark("info", "rating on the screen")) : null].filter(Boolean), () => undefined, { button: "Done" });
   } catch { app.say("No contact: a screen joins when it is back.", null); }
 }
 

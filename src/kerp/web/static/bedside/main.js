@@ -24,6 +24,7 @@ class App {
     this.entries = new Map();
     this.status = null;
     this.plan = null;
+    this.planned = false; // whether the plan came from the server since this page was opened
     this.contact = false;
     this.writing = 0; // entries on their way to the disk
     this.signedOut = false;
@@ -117,7 +118,7 @@ class App {
       this.status = data;
       this.signedOut = false;
       await this.outbox.belongsTo(data.me.id);
-      this.plan ??= (await this.api.get("plan")).data;
+      if (!this.planned) { this.plan = (await this.api.get("plan")).data; this.planned = true; } // a kept one may be older than this version
       if (!this.entries.size) this.take((await this.api.get("entries")).data.entries ?? []);
       this.inContact(true);
       this.render();

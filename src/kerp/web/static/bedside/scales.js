@@ -3,11 +3,13 @@
 import { field, h, number } from "./dom.js";
 import { form } from "./dialogs.js";
 
-const REASONS = [["too_dissociated", "Too dissociated"], ["asleep", "Asleep"], ["refused", "Refused"], ["not_asked", "Not asked"], ["technical", "Technical"]];
-
 export function missed(app, instrument, title) {
-  return form(`${title}: no answer`, [h("p", {}, "It stays missing. It is not a zero."), h("div.b-big", {}, REASONS.map(([code, text]) => h("button", { type: "submit", name: "reason", value: code }, text)))],
-    (_, node) => { app.record({ type: "rating_missed", instrument, reason: node.dataset.chosen }, { text: `${title}: no answer` }); }, { button: "Other reason" }).finally(() => {});
+  return form(`${title}: no answer`, [h("p", {}, "It stays missing. It is not a zero."), h("div.b-big", {}, app.plan.codes.missed.map((one) => h("button", { type: "submit", name: "reason", value: one.code }, one.title)))],
+    (_, node) => {
+      if (!app.plan.codes.missed.some((one) => one.code === node.dataset.chosen)) return "Tap a reason.";
+      app.record({ type: "rating_missed", instrument, reason: node.dataset.chosen }, { text: `${title}: no answer` });
+      return undefined;
+    }, { button: "Tap a reason above" });
 }
 
 document.addEventListener("click", (event) => { // which of several submit buttons was pressed
