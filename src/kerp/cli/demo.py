@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from kerp.session.events import Entry
     from kerp.simulate.device import Device
     from kerp.simulate.live import LiveDesk
+    from kerp.simulate.onlooker import Onlooker
 
 ROLES = ("prescriber", "nurse", "therapist", "pharmacist", "coordinator")
 _QUIET = frozenset({"suds", "urge", "felt_effect", "vitals", "moaas"})  # ratings are many; the page shows them
@@ -32,11 +34,15 @@ class Played:
     refusals: int = 0
     signed: bool = False
     fault: str = ""
+    over: bool = False
 
 
 @dataclass
 class Company:
-    """The team's devices at one server, shared by all its sessions, and what they do."""
+    """The team's devices at one server, shared by all its sessions, and what they do.
+
+    `pages`: how many bedside pages are open at each session and look on.
+    """
 
     url: str
     speed: int
@@ -45,16 +51,25 @@ class Company:
     tell: Callable[[str], None]
     devices: dict[str, Device] = field(default_factory=dict)
     played: list[Played] = field(default_factory=list)
+    pages: int = 0
+    ended: threading.Event = field(default_factory=threading.Event)
+    onlookers: list[Onlooker] = field(default_factory=list)
+    all_there_at: float = 0.0
     _next: int = 0
     _door: threading.Lock = field(default_factory=threading.Lock)
 
-    def sign_in(self, password: str, pause: Callable[[float], None]) -> None:
+    def sign_in(self, password: str) -> None:
         """Every member of the team signs in once."""
         from kerp.simulate.device import Device
 
         for role in ROLES:
-            self.devices[role] = Device(self.url, role, password, pause=pause)
+            self.devices[role] = Device(self.url, role, password, pause=self.wait)
             _reached(self.devices[role])
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass; whoever waits when the demonstration ends goes home."""
+        if self.ended.wait(seconds):
+            raise _EndedError
 
     def play(self) -> None:
         """Register one participant and go through the day of the dose with them."""
@@ -74,11 +89,24 @@ class Company:
         try:
             open_there(desk, plan.id)
             self.tell(f"{mine.participant}  {mine.address}")
+            self._open_pages(desk.place.address(""), mine)
             items = agreed_items(desk.tablets["nurse"].get(desk.place.address("plan")))
             hold_session(resolved, seed, desk, plan, name, items=items, preparation_min=self.preparation_min)
         except KerpError as error:
             mine.fault = str(error)
+        finally:
+            mine.over = True
         mine.refusals = len(desk.refusals)
+
+    def _open_pages(self, base: str, mine: Played) -> None:
+        """The nurse's and the therapist's page, and so on in turns."""
+        from kerp.simulate.onlooker import Onlooker
+
+        for number in range(self.pages):
+            device = self.devices[("nurse", "therapist")[number % 2]]
+            page = Onlooker(device, base, lambda: mine.over or self.ended.is_set())
+            self.onlookers.append(page)
+            threading.Thread(target=_until_over, args=(page,), daemon=True).start()
 
     def _desk(self, resolved: Any, told: dict[str, Any], session: str, mine: Played, seed: int) -> LiveDesk:
         from kerp.base.seeds import Stream, generator
@@ -100,8 +128,20 @@ class Company:
         return LiveDesk(resolved, Place(told["log"], session), self.devices, clock, chance, noted)
 
     def took_s(self) -> list[float]:
-        """Seconds from sending to acknowledgement, of everything that was sent; sorted."""
-        return sorted(one for device in self.devices.values() for one in device.took)
+        """Seconds from sending to acknowledgement, of what was sent when all sessions were there; sorted."""
+        return self._since_all_were_there(one for device in self.devices.values() for one in device.took)
+
+    def looked_s(self) -> list[float]:
+        """Seconds until an open page knew how its session stands; sorted."""
+        return self._since_all_were_there(one for page in self.onlookers for one in page.looks)
+
+    def _since_all_were_there(self, measured: Iterable[tuple[float, float]]) -> list[float]:
+        return sorted(seconds for begun, seconds in measured if begun >= self.all_there_at)
+
+
+def _until_over(page: Onlooker) -> None:
+    with suppress(_EndedError):
+        page.look_on()
 
 
 def _reached(device: Device) -> None:
@@ -131,6 +171,8 @@ def _share(sorted_s: list[float], share: float) -> float | None:
 @click.option("--seed", default=1, show_default=True, help="Seed of the first participant; the next takes the next.")
 @click.option("--preparation-min", default=6, show_default=True, type=click.IntRange(1, 120), help="Before minute 0.")
 @click.option("--for-s", type=float, help="Stop after this many seconds, wherever the sessions are.")
+@click.option("--over-s", default=0.0, help="Not all at the same moment: they begin over this many seconds.")
+@click.option("--pages", default=0, type=click.IntRange(0, 10), help="Open bedside pages at each session.")
 @click.option("--again", is_flag=True, help="When a session has ended, begin the next.")
 @click.option("--password", default="demonstration", show_default=True, help="Of the demonstration's accounts.")
 @json_option
@@ -141,6 +183,8 @@ def demo(
     seed: int,
     preparation_min: int,
     for_s: float | None,
+    over_s: float,
+    pages: int,
     again: bool,
     password: str,
     as_json: bool,
@@ -152,13 +196,12 @@ def demo(
 
     \b
     Example: kerp demo --speed 10
-    Example: kerp demo --speed 10 --sessions 50 --for-s 120 --json
+    Example: kerp demo --speed 10 --sessions 50 --over-s 60 --for-s 180 --pages 2 --json
     """  # noqa: D301  click reads the backspace
     tell = _nothing if as_json or sessions > 1 else click.echo
-    ended = threading.Event()
-    company = Company(url.rstrip("/"), speed, seed, preparation_min, tell)
-    company.sign_in(password, lambda seconds: _wait(ended, seconds))
-    faults = _played(company, sessions, ended, for_s, again=again)
+    company = Company(url.rstrip("/"), speed, seed, preparation_min, tell, pages=pages)
+    company.sign_in(password)
+    faults = _played(company, sessions, over_s / sessions, for_s, again=again)
     _report(company, as_json=as_json)
     if faults:
         raise KerpError(*faults)
@@ -172,49 +215,48 @@ class _EndedError(Exception):
     """The time is over: whoever waits goes home."""
 
 
-def _wait(ended: threading.Event, seconds: float) -> None:
-    if ended.wait(seconds):
-        raise _EndedError
-
-
-def _played(
-    company: Company, sessions: int, ended: threading.Event, for_s: float | None, *, again: bool
-) -> list[Fault]:
-    """Every session in a thread of its own, until all are over or the time is."""
+def _played(company: Company, sessions: int, apart_s: float, for_s: float | None, *, again: bool) -> list[Fault]:
+    """Every session in a thread of its own, one after another, until all are over or the time is."""
     faults: list[Fault] = []
-
-    def one() -> None:
-        try:
-            company.play()
-            while again and not ended.is_set():
-                company.play()
-        except _EndedError:
-            pass
-        except KerpError as error:
-            faults.extend(error.faults)
-
-    threads = [threading.Thread(target=one, daemon=True) for _ in range(sessions)]
-    for thread in threads:
-        thread.start()
     until = None if for_s is None else time.monotonic() + for_s
+    threads = [threading.Thread(target=_plays, args=(company, faults, again), daemon=True) for _ in range(sessions)]
     try:
+        for number, thread in enumerate(threads):
+            time.sleep(apart_s if number else 0)
+            thread.start()
+        company.all_there_at = time.perf_counter()
         while any(thread.is_alive() for thread in threads) and (until is None or time.monotonic() < until):
-            threads[0].join(0.2) if threads[0].is_alive() else time.sleep(0.2)
+            time.sleep(0.2)
     finally:
-        ended.set()
+        company.ended.set()
         for thread in threads:
-            thread.join(5)
+            if thread.ident:
+                thread.join(5)
     return faults + [Fault(one.fault, where=one.participant) for one in company.played if one.fault]
 
 
+def _plays(company: Company, faults: list[Fault], again: bool) -> None:
+    try:
+        company.play()
+        while again and not company.ended.is_set():
+            company.play()
+    except _EndedError:
+        pass
+    except KerpError as error:
+        faults.extend(error.faults)
+
+
 def _report(company: Company, *, as_json: bool) -> None:
-    took = company.took_s()
+    took, looked = company.took_s(), company.looked_s()
     summary = {
         "sent": len(took),
         "acknowledged_p50_ms": _share(took, 0.5),
         "acknowledged_p99_ms": _share(took, 0.99),
         "acknowledged_max_ms": _share(took, 1.0),
     }
+    if looked:
+        broken = sum(page.broken for page in company.onlookers)
+        summary |= {"looks": len(looked), "looked_p99_ms": _share(looked, 0.99), "streams_broken": broken}
     if as_json:
         echo_json({"sessions": [asdict(one) for one in company.played]} | summary)
         return

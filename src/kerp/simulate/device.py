@@ -11,7 +11,8 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field as made
 from html.parser import HTMLParser
@@ -49,13 +50,16 @@ def _fault(told: Mapping[str, Any]) -> Fault:
 
 @dataclass
 class Device:
-    """One account at one server. `pause` waits (seconds); `took` collects seconds from sending to acknowledgement."""
+    """One account at one server. `pause` waits (seconds).
+
+    `took` collects when something was sent (`time.perf_counter`) and the seconds until it was acknowledged.
+    """
 
     url: str
     username: str
     password: str
     pause: Callable[[float], None] = time.sleep
-    took: list[float] = made(default_factory=list)
+    took: list[tuple[float, float]] = made(default_factory=list)
     cookies: dict[str, str] = made(default_factory=dict)
     _line: threading.local = made(default_factory=threading.local)
     _door: threading.Lock = made(default_factory=threading.Lock)
@@ -102,6 +106,19 @@ class Device:
         """Send, and send the same again until the server has answered."""
         return self._asked("POST", path, json.dumps(body).encode())
 
+    @contextmanager
+    def stream(self, path: str) -> Iterator[Iterator[bytes]]:
+        """The lines of a stream of events, on a line of its own, until the server ends it or the caller does."""
+        line = self._new_line()
+        try:
+            line.request("GET", path, headers=self._headers() | {"Accept": "text/event-stream"})
+            response = line.getresponse()
+            if response.status != 200:
+                raise http.client.HTTPException(f"the server answered {response.status}")
+            yield iter(response.readline, b"")
+        finally:
+            line.close()
+
     def _asked(self, method: str, path: str, body: bytes | None) -> Answer:
         for wait_s in (*TRY_AGAIN_S, None):
             answer = self._tried(method, path, body)
@@ -125,14 +142,14 @@ class Device:
             self._hang_up()
             return None
         if method == "POST" and path.startswith(SESSIONS):
-            self.took.append(time.perf_counter() - begun)
+            self.took.append((begun, time.perf_counter() - begun))
         return answer
 
     # --- the line ---
 
     def _exchange(self, method: str, path: str, body: bytes | None = None, *, json_body: bool = False) -> Answer:
         line = self._connection()
-        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        headers = self._headers()
         if body is not None:
             headers["Content-Type"] = "application/json" if json_body else "application/x-www-form-urlencoded"
             headers["X-CSRFToken"] = self._token()
@@ -152,14 +169,18 @@ class Device:
     def _connection(self) -> http.client.HTTPConnection:
         held: http.client.HTTPConnection | None = getattr(self._line, "held", None)
         if held is None:
-            parts = urlsplit(self.url)
-            if parts.scheme == "https":
-                context = ssl.create_default_context()
-                held = http.client.HTTPSConnection(parts.netloc, timeout=ANSWER_WITHIN_S, context=context)
-            else:
-                held = http.client.HTTPConnection(parts.netloc, timeout=ANSWER_WITHIN_S)
-            self._line.held = held
+            held = self._line.held = self._new_line()
         return held
+
+    def _new_line(self) -> http.client.HTTPConnection:
+        parts = urlsplit(self.url)
+        if parts.scheme != "https":
+            return http.client.HTTPConnection(parts.netloc, timeout=ANSWER_WITHIN_S)
+        context = ssl.create_default_context()
+        return http.client.HTTPSConnection(parts.netloc, timeout=ANSWER_WITHIN_S, context=context)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
 
     def _hang_up(self) -> None:
         held = getattr(self._line, "held", None)

@@ -12,13 +12,15 @@ import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import ParamSpec, TypeVar
+from typing import IO, Any, ParamSpec, TypeVar
 
-from django.core.handlers.asgi import ASGIHandler
+from django.core import signals
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.handlers.base import BaseHandler
 from django.db import close_old_connections
-from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
 
 WORKERS = 8  # more than cores: most wait for the disk or for their turn to write
 LOOKERS = 2  # of their own, so that no long request holds up the beat of a stream
@@ -61,7 +63,7 @@ def _with_sound_connections(job: Callable[[], R]) -> R:
 
 
 class PooledHandler(ASGIHandler):
-    """Django's ASGI handler, whose middleware and views run from end to end in one worker; streams stay async."""
+    """Django's ASGI handler, whose requests run from end to end in one worker; the bodies of streams stay async."""
 
     def __init__(self) -> None:
         BaseHandler.__init__(self)
@@ -71,8 +73,41 @@ class PooledHandler(ASGIHandler):
         """One request, as ASGI hands it over."""
         if scope["type"] != "http":
             raise ValueError(f"only HTTP is served here, not {scope['type']}")
-        await self.handle(scope, receive, send)
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        with body:
+            set_script_prefix(get_script_prefix(scope))
+            response = await worked(self._answered, scope, body)
+            if response.streaming:
+                await self._stream(response, receive, send)
+            else:
+                await self.send_response(response, send)
 
-    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        """The whole answer but the body of a stream."""
-        return await worked(self.get_response, request)
+    def _answered(self, scope: Any, body: IO[bytes]) -> HttpResponseBase:
+        """The whole answer but the body of a stream. Both ends of the request are told to Django here."""
+        signals.request_started.send(sender=type(self), scope=scope)
+        request, refused = self.create_request(scope, body)
+        response = self.get_response(request) if request is not None else refused
+        assert response is not None  # Django makes one of the two
+        response._handler_class = type(self)  # type: ignore[attr-defined]  # whom the end is told of
+        if not response.streaming:
+            response.close()
+        return response
+
+    async def _stream(self, response: HttpResponseBase, receive: Any, send: Any) -> None:
+        """Send until the stream ends or the other side has gone."""
+        both = [
+            asyncio.create_task(self.send_response(response, send)),
+            asyncio.create_task(self.listen_for_disconnect(receive)),
+        ]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in both:
+                task.cancel()
+            ended = await asyncio.gather(*both, return_exceptions=True)
+            await worked(response.close)
+        if isinstance(ended[0], Exception):
+            raise ended[0]

@@ -6,8 +6,10 @@ Nothing is concluded here. Phase, due items, gate, advice and blockers are the e
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from kerp.base.digest import plain
 from kerp.protocol.model import Prompt
@@ -41,22 +43,42 @@ from kerp.web.bedside.later_form import later_form
 from kerp.web.course import protocol_of, state_at_head
 from kerp.web.models import Log, Person
 
+A_MOMENT_MS = 250
+_KEPT = 256
+_shown: dict[UUID, tuple[tuple[str, str, int], int, dict[str, Any]]] = {}
 AHEAD = 12  # due times of one prompt that a device knows beforehand
 
 
 def picture(log: Log, session: str, person: Person, now_ms: int) -> dict[str, Any]:
     """Everything of one session at `now_ms`."""
-    protocol, state = protocol_of(log), state_at_head(log)
-    now = status(protocol, state, now_ms, session)
-    shown = {
-        "now_ms": now_ms,
-        "speed": log.clock_speed,
-        "head": log.head_seq,
-        "participant": log.participant.code,
-    } | _status(now)
+    who = {"participant": log.participant.code, "forecast": may_see(log, person)}
+    return _shared(log, session, now_ms) | who | {"now_ms": now_ms}
+
+
+def _shared(log: Log, session: str, now_ms: int) -> dict[str, Any]:
+    """What is the same for everybody who looks.
+
+    Pages of one session ask at once when an entry has come: who asks a moment later, with nothing recorded since, is
+    shown the same. The page counts on from there by itself.
+    """
+    asked = (log.head_hash, session, log.clock_speed)
+    kept = _shown.get(log.id)
+    if kept is not None and kept[0] == asked and 0 <= now_ms - kept[1] <= A_MOMENT_MS * log.clock_speed:
+        return kept[2]
+    shown = _drawn(log, session, now_ms)
+    _shown[log.id] = (asked, now_ms, shown)
+    while len(_shown) > _KEPT:
+        with suppress(KeyError, StopIteration, RuntimeError):  # another thread was quicker
+            del _shown[next(iter(_shown))]
+    return shown
+
+
+def _drawn(log: Log, session: str, now_ms: int) -> dict[str, Any]:
+    now = status(protocol_of(log), state_at_head(log), now_ms, session)
+    shown = {"speed": log.clock_speed, "head": log.head_seq} | _status(now)
     if now.view is not None:
-        shown |= _session(now.view, now, state)
-    return shown | {"forecast": may_see(log, person)}
+        shown |= _session(now.view, now, state_at_head(log))
+    return shown
 
 
 def _status(now: Status) -> dict[str, Any]:

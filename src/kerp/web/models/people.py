@@ -6,10 +6,13 @@ import uuid
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 
 from kerp.web import access
+
+# Asked by every request: written out, because the ORM takes ten times as long to write it as the database to answer.
+_OPEN_GRANTS = "SELECT role, site_id FROM kerp_rolegrant WHERE person_id = %s AND ended_at IS NULL"
 
 
 class Person(AbstractUser):
@@ -38,7 +41,9 @@ class Person(AbstractUser):
         """Role and site of every grant that is open now, read once per request."""
         held: tuple[tuple[str, int | None], ...] | None = self.__dict__.get("_roles")
         if held is None:
-            held = tuple(self.grants.filter(ended_at=None).values_list("role", "site_id"))
+            with connection.cursor() as cursor:
+                cursor.execute(_OPEN_GRANTS, [self.pk])
+                held = tuple(cursor.fetchall())
             self.__dict__["_roles"] = held
         return held
 
