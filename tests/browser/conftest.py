@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # steps.py is shared by several test files
 SHOTS = HERE.parents[1] / "out" / "screens"
 CHROMIUM = next(
     (path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), "/usr/bin/chromium"
@@ -162,6 +163,12 @@ def served():
     yield running
     running.kill(signal.SIGTERM)
     shutil.rmtree(running.data, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def served_class():
+    """For tests with an installation of their own."""
+    return Served
 
 
 @pytest.fixture(scope="session")

@@ -112,42 +112,6 @@ def signed_in(client, team, settings):
     return sign_in
 
 
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A throw-away PostgreSQL cluster, run by an unprivileged user, reached through a socket only."""
-    binaries = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    folder = Path(tempfile.mkdtemp(prefix="kerp-pg-"))
-    user = "postgres" if os.geteuid() == 0 else None
-    if user:
-        shutil.chown(folder, user)
-
-    def run(*command: str) -> None:
-        subprocess.run(command, user=user, check=True, capture_output=True, cwd="/", env={"LC_ALL": "C.UTF-8"})
-
-    data = folder / "data"
-    run(
-        f"{binaries}/initdb",
-        "-D",
-        str(data),
-        "-U",
-        "kerp",
-        "--auth=trust",
-        "--no-sync",
-        "--data-checksums",
-        "-E",
-        "UTF8",
-    )
-    options = f"-c listen_addresses='' -k {folder} -c fsync=off -c max_connections=80"
-    run(f"{binaries}/pg_ctl", "-D", str(data), "-w", "-o", options, "-l", f"{folder}/log", "start")
-    run(f"{binaries}/createdb", "-h", str(folder), "-U", "kerp", "kerp")
-    run(f"{binaries}/createdb", "-h", str(folder), "-U", "kerp", "allocation")
-    try:
-        yield f"postgresql://kerp@/kerp?host={folder}"
-    finally:
-        run(f"{binaries}/pg_ctl", "-D", str(data), "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 ARMS = {"verum-q7": 1, "placebo-x9": 1}  # names that appear nowhere else, so that a page that shows one is caught
 SEED = "7f3a91c2e5d8406bb1a4c7e9d2f80356"
 

@@ -7,6 +7,7 @@
 import { read, write } from "./store.js";
 
 export const LIMIT_MS = 2000; // above this no administration may be started from here
+const DRIFT = 1e-4; // by how much a device's clock may run fast or slow; quartz is ten times better
 
 export class Clock {
   constructor(log) {
@@ -15,7 +16,7 @@ export class Clock {
     this.measured = false; // in this page's life
     this.fresh = false; // measured since contact was last lost
     this.estimated = false; // ever, on this device
-    this.anchor = null; // { log, mono } of this page's life
+    this.anchor = null; // { log, mono, doubt } of this page's life; doubt: ms by which it may be off
     this.speed = 1;
     this.asleep = document.hidden;
     this.base = this.both();
@@ -28,7 +29,7 @@ export class Clock {
     if (device) Object.assign(this, { offset: device.offset, estimated: true });
     if (!session || this.anchor) return;
     this.speed = session.speed;
-    this.anchor = { log: session.log + (Date.now() - session.wall) * session.speed, mono: performance.now() };
+    this.anchor = { log: session.log + (Date.now() - session.wall) * session.speed, mono: performance.now(), doubt: Infinity };
   }
 
   keep() {
@@ -46,7 +47,7 @@ export class Clock {
     const slept = parted > 0 && (this.asleep || document.hidden);
     this.asleep = document.hidden;
     if (slept) {
-      if (this.anchor) this.anchor.log += parted * this.speed;
+      if (this.anchor) Object.assign(this.anchor, { log: this.anchor.log + parted * this.speed, doubt: Infinity });
       return 0;
     }
     this.offset += Math.round(parted);
@@ -72,15 +73,23 @@ export class Clock {
     return jumped;
   }
 
-  // The log's clock, as an answer of the server gave it. Whether the server's wall clock shows that this one has jumped.
+  // The log's clock, as an answer of the server gave it: between asking and hearing, so a quick answer is worth more than
+  // a slow one. Returns whether the server's wall clock shows that this one has jumped.
   learn(nowMs, speed, sentMono, wallMs) {
     this.look();
-    const took = performance.now() - sentMono;
+    const mono = performance.now(), doubt = (mono - sentMono) / 2, log = nowMs + doubt * speed;
+    if (!this.trusts(log, doubt, speed, mono)) this.anchor = { log, mono, doubt };
     this.speed = speed;
-    this.anchor = { log: nowMs + (took / 2) * speed, mono: performance.now() };
     this.base = this.both();
     this.keep();
-    return this.estimated && Math.abs(Date.now() - took / 2 - wallMs - this.offset) > LIMIT_MS + took / 2;
+    return this.estimated && Math.abs(Date.now() - doubt - wallMs - this.offset) > LIMIT_MS + doubt;
+  }
+
+  // Whether what is known is as good as this answer and agrees with it.
+  trusts(log, doubt, speed, mono) {
+    if (!this.anchor || speed !== this.speed) return false;
+    const known = this.anchor.doubt + (mono - this.anchor.mono) * DRIFT;
+    return known < doubt && Math.abs(this.now() - log) <= (known + doubt) * speed;
   }
 
   get known() { return this.anchor !== null; }
