@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from decimal import Decimal
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerp.allocation.blocks import AllocationList, ArmShare, Factor, Plan, generate
 from kerp.allocation.chance import Seed
-from kerp.allocation.preparation import Contents, label, recipes
 from kerp.allocation.release import (
     Accepted,
     Command,
@@ -25,7 +22,6 @@ from kerp.allocation.release import (
     decide,
     fold,
 )
-from kerp.base.errors import KerpError
 
 SEED = Seed("3f9a1c0e5b7d2846a0c1e2f3948576bd")
 MADE = generate(
@@ -159,45 +155,3 @@ def test_arms_stay_within_half_a_block_of_balance_in_every_stratum(strata: list[
     for stratum in MADE.plan.strata:
         arms = Counter(arm_of(MADE, kit) for subject, kit in state.kits if dict(state.strata)[subject] == stratum)
         assert abs(arms["concurrent"] - arms["sequential"]) <= 2
-
-
-CONTENTS = (
-    Contents(arm="ketamine", agent="ketamine", dose_mg_per_kg=Decimal("0.5"), stock_mg_per_ml=Decimal(10)),
-    Contents(arm="midazolam", agent="midazolam", dose_mg_per_kg=Decimal("0.045"), stock_mg_per_ml=Decimal(5)),
-    Contents(arm="saline", agent="saline", dose_mg_per_kg=Decimal(0), stock_mg_per_ml=Decimal(0)),
-)
-
-
-@settings(max_examples=50, deadline=None)
-@given(weight=st.decimals(35, 160, places=1))
-def test_volume_and_rate_tell_neither_arm_nor_weight(weight: Decimal) -> None:
-    made = recipes(CONTENTS, weight, Decimal(50), Decimal(40))
-    assert len({label("X", recipe) for recipe in made}) == 1
-    assert {(recipe.total_ml, recipe.rate_ml_per_h) for recipe in made} == {(Decimal(50), Decimal("75.00"))}
-    assert all(recipe.drug_ml + recipe.diluent_ml == recipe.total_ml for recipe in made)
-    dose = made[0].dose_mg
-    assert abs(dose - weight * Decimal("0.5")) <= Decimal("0.05")  # half a hundredth of a millilitre of stock
-
-
-def test_seventy_kilograms_get_35_mg_in_50_ml_at_75_ml_per_hour() -> None:
-    ketamine = recipes(CONTENTS, Decimal(70), Decimal(50), Decimal(40))[0]
-    assert (ketamine.dose_mg, ketamine.drug_ml, ketamine.diluent_ml) == (
-        Decimal(35),
-        Decimal("3.50"),
-        Decimal("46.50"),
-    )
-
-
-@pytest.mark.parametrize(
-    ("weight", "total", "minutes", "field"),
-    [
-        ("0", "50", "40", "weight_kg"),
-        ("NaN", "50", "40", "weight_kg"),
-        ("70", "3", "40", "contents"),
-        ("70", "50.001", "40", "total_ml"),
-    ],
-)
-def test_a_dose_that_would_show_is_refused(weight: str, total: str, minutes: str, field: str) -> None:
-    with pytest.raises(KerpError) as caught:
-        recipes(CONTENTS, Decimal(weight), Decimal(total), Decimal(minutes))
-    assert caught.value.faults[0].field == field

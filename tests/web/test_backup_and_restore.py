@@ -58,14 +58,24 @@ def test_what_was_backed_up_is_restored_whole_after_everything_was_destroyed(ins
     data = tmp_path / "data"
     shutil.copytree(live, data)
     environment = clean_environment()
-    file = tmp_path / "backup.tar.gz"
+    file, safe = tmp_path / "backup.tar.gz", tmp_path / "safe"
     made = kerp(environment, "backup", "--data-dir", data, "--out", file)
     assert made.returncode == 0, made.stderr
     assert "3 logs" in made.stdout
+    assert "keys are not in it" in made.stdout
     assert file.stat().st_mode & 0o077 == 0
+    shutil.copytree(data / "keys", safe)
+    secrets = [key.read_text().strip() for key in safe.glob("*.key")]
     shutil.rmtree(data)
-    restored = kerp(environment, "restore", file, "--data-dir", data)
+    without = kerp(environment, "restore", file, "--data-dir", data)
+    assert without.returncode == 2
+    assert "made without keys" in without.stderr
+    restored = kerp(environment, "restore", file, "--data-dir", data, "--keys", safe)
     assert restored.returncode == 0, restored.stderr
+    with tarfile.open(file) as archive:
+        assert not [name for name in archive.getnames() if "key" in name]
+    held_text = b"".join(path.read_bytes() for path in unpacked_files(file, tmp_path / "look"))
+    assert not any(secret.encode() in held_text for secret in secrets)
     again = kerp(environment, "backup", "--data-dir", data, "--out", tmp_path / "again.tar.gz")
     assert re.findall(r"\d+ entries", again.stdout) == re.findall(r"\d+ entries", made.stdout)
     first, second = tmp_path / "first", tmp_path / "second"
@@ -77,13 +87,32 @@ def test_what_was_backed_up_is_restored_whole_after_everything_was_destroyed(ins
     assert "not empty" in refused.stderr
 
 
+def unpacked_files(file, folder):
+    unpack(file, folder)
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_other_keys_are_refused_before_anything_is_restored(installation, tmp_path):
+    from kerp.web.datadir import prepare
+
+    live, _ = installation
+    environment = clean_environment()
+    file = tmp_path / "backup.tar.gz"
+    assert kerp(environment, "backup", "--data-dir", live, "--out", file).returncode == 0
+    other = prepare(tmp_path / "other").keys
+    refused = kerp(environment, "restore", file, "--data-dir", tmp_path / "restored", "--keys", other)
+    assert refused.returncode == 2
+    assert "not the keys of this backup" in refused.stderr
+    assert not (tmp_path / "restored").exists()
+
+
 def test_a_record_changed_in_the_backup_is_found_by_replay_and_nothing_is_restored(installation, tmp_path):
     import sqlite3
 
     live, _ = installation
     environment = clean_environment()
     file = tmp_path / "backup.tar.gz"
-    assert kerp(environment, "backup", "--data-dir", live, "--out", file).returncode == 0
+    assert kerp(environment, "backup", "--data-dir", live, "--out", file, "--with-keys").returncode == 0
     opened = tmp_path / "opened"
     unpack(file, opened)
     with sqlite3.connect(opened / "database.dump") as database:
@@ -152,7 +181,7 @@ def test_a_postgresql_installation_is_restored_into_an_empty_database(postgres_u
     old, new = on("old"), on("new")
     seeded(tmp_path / "data", old)
     file = tmp_path / "backup.tar.gz"
-    made = kerp(old, "backup", "--data-dir", tmp_path / "data", "--out", file)
+    made = kerp(old, "backup", "--data-dir", tmp_path / "data", "--out", file, "--with-keys")
     assert made.returncode == 0, made.stderr
     restored = kerp(new, "restore", file, "--data-dir", tmp_path / "restored")
     assert restored.returncode == 0, restored.stderr

@@ -154,35 +154,79 @@ def seal_list(data_dir: Path, plan_file: Path, by: str) -> None:
     )
 
 
+@web.command("seal-doses")
+@data_dir_option
+@click.option("--study", required=True, help="Code of the study.")
+@click.option("--arm", "arms", multiple=True, required=True, help="ARM=PROTOCOL, once for each arm of the list.")
+@click.option("--by", required=True, help="Who says so; goes into the record.")
+def seal_doses(data_dir: Path, study: str, arms: tuple[str, ...], by: str) -> None:
+    """Say what each arm of a blinded study holds, and seal it beside the list. The pharmacy's page reads it.
+
+    The arms' protocols may differ from one another and from the study's own in the drug only; anything else would
+    show at the bedside and is refused. After an amendment of the dose, seal again: the newest version counts.
+
+    Example: kerp web seal-doses --data-dir /srv/kerp --study kerp-b --arm ketamine=ketamine.toml
+    --arm midazolam=midazolam-erp --by "Trial statistics unit"
+    """
+    require_web()
+    from kerp.protocol.load import load_protocol
+
+    named = dict(arm.partition("=")[::2] for arm in arms)
+    found = {arm: load_protocol(Path(name) if Path(name).is_file() else name).protocol for arm, name in named.items()}
+    _start(data_dir)
+    from kerp.web.actions.study import in_force
+    from kerp.web.models import Study
+    from kerp.web.protocols import from_text
+    from kerp.web.vault import doses
+
+    made = Study.objects.filter(code=study).first()
+    version = in_force(made) if made else None
+    if version is None:
+        raise KerpError(Fault("there is no such study with a signed protocol", field="study", found=study))
+    sealed = doses.seal_doses(study_code=study, arms=found, shared=from_text(version.resolved), by=by)
+    said = f"version {sealed.number} of the doses of {study} is sealed. Print and sign this digest:"
+    click.echo(f"{said} {sealed.digest}")
+
+
 @click.command()
 @data_dir_option
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write.")
-@click.option("--without-keys", is_flag=True, help="Leave the keys out; a restore then asks for them.")
-def backup(data_dir: Path, out: Path, without_keys: bool) -> None:
-    """Back up both databases, text packs, stimuli and keys into one file that only this account can read.
+@click.option("--with-keys", is_flag=True, help="Put the keys in: whoever has the file can then read everything.")
+def backup(data_dir: Path, out: Path, with_keys: bool) -> None:
+    """Back up both databases, text packs and stimuli into one file that only this account can read.
 
-    Every chain is checked and every log replayed first. The file is as secret as the server itself.
+    Every chain is checked and every log replayed first. The keys are left out: allocation lists and stimuli stay
+    unreadable to whoever finds the file. Copy the keys directory once, keep it apart, and name it when restoring
+    (--keys). Without the keys a backup cannot be restored. --with-keys makes one file that is as secret as the server.
 
+    \b
     Example: kerp backup --data-dir /srv/kerp --out /backup/kerp-monday.tar.gz
-    """
+    Example: kerp restore /backup/kerp-monday.tar.gz --data-dir /srv/kerp-new --keys /safe/kerp-keys
+    """  # noqa: D301  click reads the backspace
     require_web()
     _start(data_dir, migrate=False)
     from kerp.web.backup import backup as make
 
-    held = make(out, with_keys=not without_keys)
+    held = make(out, with_keys=with_keys)
     click.echo(f"{out}: {held.logs} logs, {held.entries} entries; audit head {held.audit_head[:16]}")
+    if not with_keys:
+        click.echo(f"The keys are not in it. Keep a copy of {data_dir / 'keys'} in another safe place.")
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @data_dir_option
-@click.option("--keys", type=click.Path(path_type=Path), help="The keys directory, for a backup without keys.")
+@click.option(
+    "--keys",
+    type=click.Path(path_type=Path),
+    help="The keys directory; asked for unless the backup was made --with-keys.",
+)
 def restore(file: Path, data_dir: Path, keys: Path | None) -> None:
     """Restore a backup into a new data directory, and prove it by replay.
 
     Chains, heads and replayed states must be what the backup held; otherwise nothing is left behind.
 
-    Example: kerp restore /backup/kerp-monday.tar.gz --data-dir /srv/kerp-restored
+    Example: kerp restore /backup/kerp-monday.tar.gz --data-dir /srv/kerp-restored --keys /safe/kerp-keys
     """
     require_web()
     from kerp.web import restoring

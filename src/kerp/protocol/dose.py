@@ -138,6 +138,20 @@ def _infusion(rule: DoseRule, request: DoseRequest) -> DosePlan:
     )
 
 
+def kit_settings(rule: DoseRule) -> DosePlan:
+    """What a blinded bedside may know of a kit without its dose: volume, pump rate, duration (M8).
+
+    Raises `KerpError` where the rule names no equalised volume or no duration.
+    """
+    if rule.blinding is None or rule.duration_min is None:
+        ways = ("add [dose.blinding] with the volume that every arm and participant gets",)
+        raise KerpError(Fault("this dose is not prepared for blinding", field="dose.blinding", ways_out=ways))
+    with localcontext(_DOWN):
+        volume, duration = exact(rule.blinding.volume_ml), exact(rule.duration_min)
+        rate = down(volume * MIN_PER_H / duration, rule.pump_step_ml_per_h)
+    return DosePlan(dose_mg=None, duration_min=duration, volume_ml=volume, rate_ml_per_h=rate)
+
+
 def _dose_by_weight(rule: DoseRule, request: DoseRequest) -> Decimal:
     if request.weight_kg is None:
         ways = ("weigh the participant and give --weight-kg",)

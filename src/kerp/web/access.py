@@ -18,6 +18,7 @@ class Role:
     id: str
     title: str
     second_factor: bool
+    second_factor_always: bool
     knows_arm: bool
     permissions: frozenset[str]
 
@@ -62,7 +63,14 @@ def _role(name: str, entry: Mapping[str, object], known: Mapping[str, str]) -> R
     granted = frozenset(map(str, entry["permissions"]))  # type: ignore[call-overload]  # TOML array
     if unknown := granted - set(known):
         raise KerpError(Fault(f"role {name} names unknown permissions", found=", ".join(sorted(unknown))))
-    return Role(name, str(entry["title"]), bool(entry["second_factor"]), bool(entry["knows_arm"]), granted)
+    return Role(
+        id=name,
+        title=str(entry["title"]),
+        second_factor=bool(entry["second_factor"]),
+        second_factor_always=bool(entry.get("second_factor_always", False)),
+        knows_arm=bool(entry["knows_arm"]),
+        permissions=granted,
+    )
 
 
 def _conflict(entry: Mapping[str, object], field: str, known: Mapping[str, Role]) -> Conflict:
@@ -85,10 +93,15 @@ def may_know_arm(roles: Iterable[str]) -> bool:
     return bool(held) and all(role.knows_arm for role in held)
 
 
-def needs_second_factor(roles: Iterable[str], tightened: Iterable[str] = ()) -> bool:
+def second_factor_of(role: str, chosen: Mapping[str, bool]) -> bool:
+    """Whether a role asks for a second factor: what the administrator chose, unless the role always asks for it."""
+    entry = matrix().roles[role]
+    return entry.second_factor_always or chosen.get(role, entry.second_factor)
+
+
+def needs_second_factor(roles: Iterable[str], chosen: Mapping[str, bool]) -> bool:
     """Whether any held role asks for a second factor."""
-    stricter = set(tightened)
-    return any(matrix().roles[role].second_factor or role in stricter for role in roles)
+    return any(second_factor_of(role, chosen) for role in roles)
 
 
 def conflict_always(roles: Iterable[str]) -> str:

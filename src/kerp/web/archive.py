@@ -50,6 +50,16 @@ def unpack(file: Path, folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def fingerprints(keys: Path) -> dict[str, str]:
+    """What tells the keys of an installation from others, without telling the keys (they are 256 random bits)."""
+    found = {name: keys / f"{name}.key" for name in ("field", "allocation")}
+    return {
+        name: hashlib.sha256(f"kerp key {name} {path.read_text().strip()}".encode()).hexdigest()[:16]
+        for name, path in found.items()
+        if path.is_file()
+    }
+
+
 def _holds(path: Path, written: str) -> bool:
     return path.is_file() and digest(path) == written
 

@@ -19,11 +19,11 @@ from django.utils import timezone
 
 from kerp import __version__
 from kerp.base.errors import Fault, KerpError
-from kerp.web.archive import FORMAT, MANIFEST, digest, pack
+from kerp.web.archive import FORMAT, MANIFEST, digest, fingerprints, pack
 from kerp.web.course import rebuilt
 from kerp.web.integrity import check_everything
 from kerp.web.models import AuditEvent, Log
-from kerp.web.vault import store
+from kerp.web.vault import doses, store
 
 _ALIASES = {"default": "database", "allocation": "allocation"}
 
@@ -54,6 +54,7 @@ def verify() -> Verified:
     if breaks := check_everything():
         raise KerpError(*(Fault(found.what, where=found.chain, found=f"entry {found.seq}") for found in breaks))
     store.verify_all()
+    doses.verify_doses()
     logs = list(Log.objects.select_related("participant__study", "participant__site", "participant__version"))
     last = AuditEvent.objects.order_by("-seq").first()
     return Verified(
@@ -65,8 +66,8 @@ def verify() -> Verified:
     )
 
 
-def backup(out: Path, *, with_keys: bool = True) -> Verified:
-    """Write one file, readable by this account only; verified before it is written."""
+def backup(out: Path, *, with_keys: bool = False) -> Verified:
+    """Write one file, readable by this account only; verified before it is written. Keys only when asked for."""
     held = verify()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -81,6 +82,7 @@ def backup(out: Path, *, with_keys: bool = True) -> Verified:
             "kerp": __version__,
             "made_at": timezone.now().isoformat(),
             "engine": connections["default"].vendor,
+            "keys": fingerprints(settings.KERP_LAYOUT.keys),
             "held": held.as_dict(),
             "files": {str(p.relative_to(root)): digest(p) for p in sorted(root.rglob("*")) if p.is_file()},
         }

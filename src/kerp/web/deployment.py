@@ -10,6 +10,8 @@ from django.conf import settings
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
+from kerp.web.access import matrix, second_factor_of
+from kerp.web.actions.people import second_factors_chosen
 from kerp.web.config import LOOPBACK
 from kerp.web.embedded import wal_is_unsafe
 from kerp.web.integrity import check_everything
@@ -29,7 +31,7 @@ def check() -> list[Finding]:
     """Every check; those on the record only when the databases are up to date."""
     findings = [look() for look in (_keys, _private, _transport, _hosts, _demo, _engine, _journal, _migrations)]
     if findings[-1].result == "good":
-        findings += [look() for look in (_triggers, _administrators, _second_factors, _chains)]
+        findings += [look() for look in (_triggers, _administrators, _second_factors, _waived_factors, _chains)]
     return findings
 
 
@@ -100,7 +102,7 @@ def _triggers() -> Finding:
         "postgresql": "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'kerp_%' AND tgenabled <> 'D'",
     }
     counts = {alias: _count(alias, question[connections[alias].vendor]) for alias in settings.DATABASES}
-    tables = {"default": 3, "allocation": 2}
+    tables = {"default": 4, "allocation": 3}
     expected = {alias: tables[alias] * (3 if connections[alias].vendor == "sqlite" else 2) for alias in counts}
     whole = all(counts[alias] >= expected[alias] for alias in counts)
     return _finding(
@@ -126,6 +128,14 @@ def _second_factors() -> Finding:
     without = sum(not is_mfa_enabled(person) for person in active)
     return _finding(
         "second factors", not without, "everybody has one", f"{without} without; asked at sign-in", "note"
+    )
+
+
+def _waived_factors() -> Finding:
+    chosen = second_factors_chosen()
+    titles = [role.title for role in matrix().roles.values() if not second_factor_of(role.id, chosen)]
+    return _finding(
+        "second factors by role", not titles, "every role asks for one", f"waived for {', '.join(titles)}", "note"
     )
 
 

@@ -6,10 +6,10 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerp.base.errors import Fault, KerpError
-from kerp.web.archive import unpack
+from kerp.web.archive import fingerprints, unpack
 from kerp.web.datadir import prepare
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def _into(file: Path, staging: Path, keys: Path | None) -> Verified:
         unpacked = Path(folder)
         manifest = unpack(file, unpacked)
         _files(file, staging, keys, unpacked)
+        _same_keys(manifest, staging / "keys", keys or file)
         prepare(staging)
         from kerp.web.start import start
 
@@ -61,5 +62,13 @@ def _files(file: Path, staging: Path, keys: Path | None, unpacked: Path) -> None
         if source.is_dir():
             shutil.copytree(source, staging / name)
     if not (staging / "keys" / "secret.key").is_file():
-        ways = ("--keys DIR, with the keys directory of the old installation",)
+        ways = ("--keys DIR, with a copy of the keys directory of the old installation",)
         raise KerpError(Fault("the backup was made without keys", where=str(file), ways_out=ways))
+
+
+def _same_keys(manifest: dict[str, Any], folder: Path, where: Path) -> None:
+    """Other keys would open nothing that is sealed; that is said before anything is restored."""
+    wanted = manifest.get("keys", {})
+    if wanted and fingerprints(folder) != wanted:
+        ways = ("--keys DIR, with the keys that this installation had when it was backed up",)
+        raise KerpError(Fault("these are not the keys of this backup", where=str(where), ways_out=ways))

@@ -91,9 +91,10 @@ def prepare_installation(serving: Serving) -> None:
 
     set_up(layout.logs)
     start(migrate=True, collect=True)
-    from kerp.web.vault import store
+    from kerp.web.vault import doses, store
 
     store.verify_all()
+    doses.verify_doses()
     if serving.demo:
         _seed_once()
 

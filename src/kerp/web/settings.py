@@ -95,7 +95,16 @@ DATABASES = {
     "allocation": database(CONFIG.allocation_url, sqlite_file=_LAYOUT.allocation, journal=CONFIG.journal),
 }
 DATABASE_ROUTERS = ["kerp.web.vault.router.VaultRouter"]
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}  # one server process
+# Counts attempts to sign in and codes that were used: in the database, so that neither a restart nor a second process
+# forgets them. Keys are hashed: no address and no name stands in the table.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "kerp_cache",
+        "KEY_FUNCTION": "kerp.web.accounts.attempts.hashed_key",
+        "OPTIONS": {"MAX_ENTRIES": 100_000, "CULL_FREQUENCY": 10},
+    }
+}
 
 # -- static files -----------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"

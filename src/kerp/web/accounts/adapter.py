@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -23,6 +24,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         """No greeting on sign-in and sign-out; everything else is said."""
         if not message_template.startswith("account/messages/logged_"):
             super().add_message(request, level, message_template, *rest, **more)
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:  # noqa: ARG002
+        """Attempts are counted by account. allauth counts by account and `Host`, whose port the visitor chooses."""
+        return unicodedata.normalize("NFKC", str(credentials.get("username", ""))).casefold()
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """The peer's address; a proxy's forwarded one only when the server was told it stands behind a proxy."""

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from kerp.web.access import needs_second_factor
 from kerp.web.accounts.doors import is_api, person_of, sign_in_first
+from kerp.web.actions.people import second_factors_chosen
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 STARTED, SEEN = "kerp_started", "kerp_seen"
@@ -85,7 +86,7 @@ class SecondFactor:
         if settings.KERP.demo or not request.user.is_authenticated or request.path.startswith(_open_paths()):
             return False
         person = person_of(request)
-        return needs_second_factor(person.role_ids()) and not is_mfa_enabled(person)
+        return not is_mfa_enabled(person) and needs_second_factor(person.role_ids(), second_factors_chosen())
 
 
 def _open_paths() -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from kerp.base.errors import Fault, KerpError
 from kerp.web.access import conflict_always, matrix
 from kerp.web.actions import audit, door
-from kerp.web.models import Person, RoleGrant, Site
+from kerp.web.models import Person, RoleGrant, SecondFactorRule, Site
 
 
 def create(*, username: str, full_name: str, actor: str, password: str | None = None) -> Person:
@@ -67,6 +67,29 @@ def end_grant(*, given: RoleGrant, actor: Person, reason: str) -> None:
         given.ended_at, given.ended_by = now, actor
         given.save(update_fields=["ended_at", "ended_by"])
         _audit(actor, "role.ended", given.person, given.role, reason)
+
+
+def second_factors_chosen() -> dict[str, bool]:
+    """For each role that an administrator decided on: whether it asks for a second factor."""
+    return dict(SecondFactorRule.objects.order_by("id").values_list("role", "required"))
+
+
+def set_second_factor(*, role: str, required: bool, actor: Person, reason: str) -> SecondFactorRule:
+    """Ask a role for a second factor, or no longer. Refused for a role that always asks for one."""
+    if role not in matrix().roles:
+        raise KerpError(Fault("there is no such role", field="role", found=role, allowed=", ".join(matrix().roles)))
+    if not reason.strip():
+        raise KerpError(Fault("this needs its reason", field="reason"))
+    if not required and matrix().roles[role].second_factor_always:
+        message = "this role makes accounts, knows or may learn an arm, signs or exports: it always asks for one"
+        raise KerpError(Fault(message, field="role", found=matrix().roles[role].title))
+    with door.act() as now:
+        made = SecondFactorRule.objects.create(
+            role=role, required=required, reason=reason.strip(), set_at=now, set_by=actor
+        )
+        act = "second_factor.required" if required else "second_factor.waived"
+        audit.record(actor=actor.username, act=act, subject=f"role:{role}", reason=reason.strip())
+    return made
 
 
 def set_active(*, person: Person, active: bool, actor: Person, reason: str) -> None:

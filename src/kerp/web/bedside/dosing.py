@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from kerp.base.errors import Fault, KerpError
-from kerp.protocol.dose import DoseRequest, plan_dose
+from kerp.protocol.dose import DoseRequest, kit_settings, plan_dose
 from kerp.session.codec import encode_event
 from kerp.session.events import DoseComputed
 from kerp.web.course import protocol_of
@@ -46,10 +46,15 @@ def _masked(log: Log) -> DoseComputed:
     kit = dict(store.state(study).kits).get(code, "") if store.has_list(study) else ""
     if not kit:
         raise KerpError(Fault("no kit was released for this participant", ways_out=("ask the pharmacy",)))
-    volume = rule.blinding.volume_ml.value if rule and rule.blinding else None
-    minutes = rule.duration_min.value if rule and rule.duration_min else None
-    rate = volume / minutes * 60 if volume and minutes else None
-    return DoseComputed(kit=str(kit), volume_ml=volume, duration_min=minutes, rate_ml_per_h=rate)
+    if rule is None:
+        raise KerpError(Fault("this protocol gives no drug", field="dose"))
+    plan = kit_settings(rule)
+    return DoseComputed(
+        kit=str(kit),
+        volume_ml=_float(plan.volume_ml),
+        duration_min=_float(plan.duration_min),
+        rate_ml_per_h=_float(plan.rate_ml_per_h),
+    )
 
 
 def _number(text: str, field: str) -> Decimal | None:

@@ -46,14 +46,13 @@ def join(*, code: str, address: str) -> str:
     if int(cache.get(wrong, 0)) >= MOST_WRONG:
         raise KerpError(Fault("too many wrong codes; wait ten minutes"))
     digits = "".join(character for character in code if character.isdigit())
+    token = secrets.token_urlsafe(32)
     with door.act() as now:
-        screen = Screen.objects.filter(code_hash=_hash(digits), joined_at=None, expires_at__gt=now).first()
-        if screen is None:
-            cache.set(wrong, int(cache.get(wrong, 0)) + 1, CODE_LIVES.total_seconds())
-            raise KerpError(Fault("this code does not fit, or was used, or is older than ten minutes"))
-        token = secrets.token_urlsafe(32)
-        screen.joined_at, screen.token_hash = now, _hash(token)
-        screen.save(update_fields=["joined_at", "token_hash"])
+        open_now = Screen.objects.filter(code_hash=_hash(digits), joined_at=None, expires_at__gt=now)
+        taken = open_now.update(joined_at=now, token_hash=_hash(token))
+    if not taken:  # counted outside the act, which would take the count back with itself
+        cache.set(wrong, int(cache.get(wrong, 0)) + 1, CODE_LIVES.total_seconds())
+        raise KerpError(Fault("this code does not fit, or was used, or is older than ten minutes"))
     return token
 
 

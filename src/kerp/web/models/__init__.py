@@ -1,5 +1,6 @@
 """What the study database keeps. Imported here because Django finds models by this module."""
 
+from kerp.web.models.accounts import SecondFactorRule
 from kerp.web.models.audit import AuditEvent
 from kerp.web.models.people import Person, RoleGrant
 from kerp.web.models.record import Entry, Flag, Log
@@ -15,6 +16,7 @@ __all__ = [
     "Person",
     "ProtocolVersion",
     "RoleGrant",
+    "SecondFactorRule",
     "Site",
     "Study",
 ]

@@ -18,11 +18,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from kerp.allocation.release import Register, Release, Released, Replace, Unblind
 from kerp.analysis.blinding import WHY_NOT_ADJUSTED, Guess, bang_by_arm
 from kerp.base.errors import KerpError
-from kerp.session.events import ArmGuess, Dispensed, Unblinded
+from kerp.session.events import ArmGuess, Dispensed, Unblinded, Weighed
 from kerp.web.accounts.doors import fresh_proof, needs, person_of
 from kerp.web.actions import audit
 from kerp.web.course import protocol_of, state_of
 from kerp.web.models import Participant, Study
+from kerp.web.office import pharmacy as pharmacy_page
 from kerp.web.office import standing
 from kerp.web.office.desk import acting_role, log_of, participant_or_404, submit
 from kerp.web.office.faults import add_faults, in_words
@@ -112,13 +113,30 @@ def randomise(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
 def pharmacy(request: HttpRequest) -> HttpResponse:
     """Who waits, who has which kit, and what it holds. Only for those who prepare it."""
     studies = [study for study in Study.objects.order_by("code") if store.has_list(study.code)]
-    return render(request, "kerp/blinding/pharmacy.html", {"studies": [_shelf(study) for study in studies]})
+    context = {
+        "studies": [_shelf(study) for study in studies],
+        "open_studies": [_open_shelf(study) for study in Study.objects.filter(blinded=False).order_by("code")],
+    }
+    return render(request, "kerp/blinding/pharmacy.html", context)
 
 
 def _shelf(study: Study) -> dict[str, Any]:
     record = store.state(study.code)
-    kits = [(subject, kit, store.arm_for_dispenser(study.code, kit)) for subject, kit in record.kits]
+    kits = [
+        (subject, kit, store.arm_for_dispenser(study.code, kit), pharmacy_page.standing_of(study.code, subject))
+        for subject, kit in record.kits
+    ]
     return {"study": study, "waiting": record.waiting, "kits": kits}
+
+
+def _open_shelf(study: Study) -> dict[str, Any]:
+    """Of an open study: everybody who was weighed."""
+    weighed = [
+        (one.code, pharmacy_page.standing_of(study.code, one.code))
+        for one in study.participants.order_by("code")
+        if state_of(log_of(one)).everywhere(Weighed) and protocol_of(log_of(one)).dose is not None
+    ]
+    return {"study": study, "weighed": weighed}
 
 
 @require_POST

@@ -1,7 +1,7 @@
 """Who is asked for a guess of the arm, when, and who has answered. Each guess is given once for each planned time.
 
-The protocol plans the times: prompts of a session and visits that ask for `arm_guess`. At each of them participant and
-therapist are asked, at visits the blinded rater too: a rater sees no session. Nothing here knows an arm (M8).
+The protocol plans the times: prompts of a session and visits that ask for `arm_guess`. At each of them participant
+and therapist are asked, at visits the blinded rater too: a rater sees no session. Nothing here knows an arm (M8).
 """
 
 from __future__ import annotations

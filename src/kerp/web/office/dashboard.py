@@ -42,6 +42,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "deviation_bars": _deviation_bars(courses),
         "adverse": [row for course in courses for row in course["adverse"]],
         "completeness": _completeness(courses),
+        "studies": sorted({str(course["participant"].study.code) for course in courses}),
         "show_participants": person.may("participant_view"),
         "trajectories": _trajectories(courses) if person.may("trajectories_view") else None,
     }

@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from kerp.base.errors import KerpError
-from kerp.web.access import matrix
+from kerp.web.access import matrix, second_factor_of
 from kerp.web.accounts.doors import fresh_proof, needs, person_of
 from kerp.web.actions import people as actions
-from kerp.web.models import Person, RoleGrant, Site
+from kerp.web.models import Person, RoleGrant, SecondFactorRule, Site
 from kerp.web.office.faults import add_faults
 from kerp.web.sent import sent
 
@@ -56,6 +56,43 @@ def people(request: HttpRequest) -> HttpResponseBase:
         (one, [matrix().roles[g.role].title for g in one.grants.all() if g.ended_at is None]) for one in everybody
     ]
     return render(request, "kerp/people/people.html", {"rows": rows, "form": form})
+
+
+class SecondFactorForm(forms.Form):
+    """Asking a role for a second factor, or no longer."""
+
+    role = forms.ChoiceField(label="Role")
+    required = forms.ChoiceField(
+        label="Second factor", choices=[("yes", "Asked for"), ("no", "Not asked for")], widget=forms.RadioSelect
+    )
+    reason = forms.CharField(max_length=300, label="Reason", help_text="A monitor will read it.")
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # Django's own signature
+        open_roles = [role for role in matrix().roles.values() if not role.second_factor_always]
+        self.fields["role"].choices = [(role.id, role.title) for role in open_roles]  # type: ignore[attr-defined]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs("people_manage")
+@fresh_proof
+def second_factors(request: HttpRequest) -> HttpResponseBase:
+    """Which roles are asked for a second factor."""
+    form = SecondFactorForm(sent(request))
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            actions.set_second_factor(
+                role=data["role"], required=data["required"] == "yes", actor=person_of(request), reason=data["reason"]
+            )
+            messages.success(request, "Written. It holds from the next page that each of these people opens.")
+            return HttpResponseRedirect(reverse("second_factors"))
+        except KerpError as error:
+            add_faults(form, error)
+    chosen = actions.second_factors_chosen()
+    newest = {rule.role: rule for rule in SecondFactorRule.objects.select_related("set_by").order_by("id")}
+    rows = [(role, second_factor_of(role.id, chosen), newest.get(role.id)) for role in matrix().roles.values()]
+    return render(request, "kerp/people/second_factors.html", {"rows": rows, "form": form})
 
 
 @require_safe

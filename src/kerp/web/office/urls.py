@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from kerp.web.office import (
+    allocated,
     allocation,
     audit,
     dashboard,
@@ -12,6 +13,7 @@ from kerp.web.office import (
     guess,
     participants,
     people,
+    pharmacy,
     planning,
     rating,
     screening,
@@ -21,6 +23,7 @@ from kerp.web.office import (
 
 urlpatterns = [
     path("people/", people.people, name="people"),
+    path("people/second-factors/", people.second_factors, name="second_factors"),
     path("people/<uuid:public_id>/", people.person, name="person"),
     path("people/<uuid:public_id>/grant/", people.grant, name="person_grant"),
     path("people/<uuid:public_id>/grant/<int:grant_id>/end/", people.end_grant, name="person_end_grant"),
@@ -64,6 +67,10 @@ urlpatterns = [
     path("participants/<uuid:public_id>/allocation/", allocation.randomise, name="randomise"),
     path("pharmacy/", allocation.pharmacy, name="pharmacy"),
     path("pharmacy/<slug:code>/release/", allocation.release_kit, name="release_kit"),
+    path("pharmacy/<slug:code>/check/<int:seq>/", pharmacy.check_kit, name="check_kit"),
+    path("pharmacy/<slug:code>/prepare/<slug:subject>/", pharmacy.prepare_kit, name="prepare_kit"),
+    path("study/<slug:code>/lock/", allocated.lock_data, name="lock_data"),
+    path("study/<slug:code>/allocation/", allocated.export_allocation, name="export_allocation"),
     path("unblinding/", allocation.unblinding, name="unblinding"),
     path("unblinding/<slug:code>/<int:seq>/confirm/", allocation.confirm, name="confirm_unblinding"),
     path("unblinding/<slug:code>/<int:seq>/arm/", allocation.show_arm, name="show_arm"),

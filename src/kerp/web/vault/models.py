@@ -21,8 +21,26 @@ class SealedList(models.Model):
         return self.study_code
 
 
+class SealedDoses(models.Model):
+    """What the arms of a study hold, encrypted: one row for each version, the newest counts."""
+
+    study_code = models.CharField(max_length=20)
+    number = models.PositiveIntegerField()
+    sealed = models.BinaryField()
+    digest = models.CharField(max_length=80)
+    made_at = models.DateTimeField()
+    made_by = models.CharField(max_length=150)
+
+    class Meta:
+        ordering: ClassVar = ["study_code", "number"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["study_code", "number"], name="one_doses_number")]
+
+    def __str__(self) -> str:
+        return f"{self.study_code} {self.number}"
+
+
 class VaultEvent(models.Model):
-    """One act of the allocation record: registered, released, unblinded, asked. Chained. Holds no arm."""
+    """One act of the allocation record: registered, released, prepared, unblinded, asked. Chained. Holds no arm."""
 
     study_code = models.CharField(max_length=20)
     seq = models.PositiveIntegerField()

@@ -10,8 +10,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
 from django.db import connections
 
 from kerp.allocation import release
@@ -22,6 +20,7 @@ from kerp.base.chain import GENESIS, chain_hash
 from kerp.base.digest import canonical, plain
 from kerp.base.errors import Fault, KerpError
 from kerp.web.actions import door
+from kerp.web.vault import sealing
 from kerp.web.vault.models import SealedList, VaultEvent
 from kerp.web.vault.router import ALIAS
 
@@ -55,7 +54,7 @@ def seal(*, made: AllocationList, active: Iterable[str], by: str) -> SealedList:
             raise KerpError(Fault("this study has its list already; it is never replaced", found=made.plan.study))
         return SealedList.objects.create(
             study_code=made.plan.study,
-            sealed=_cipher().encrypt(text.encode()),
+            sealed=sealing.sealed(text),
             digest=list_digest(made),
             size=len(made.entries),
             made_at=now,
@@ -73,10 +72,7 @@ def opened(study_code: str) -> Opened:
     row = SealedList.objects.filter(study_code=study_code).first()
     if row is None:
         raise KerpError(Fault("no allocation list is sealed for this study", found=study_code))
-    try:
-        data = json.loads(_cipher().decrypt(bytes(row.sealed)))
-    except InvalidToken:
-        raise KerpError(Fault("the sealed list cannot be opened: it was changed, or the key is another")) from None
+    data = json.loads(sealing.opened(bytes(row.sealed), "the sealed list"))
     made = _list_from(data["list"])
     assert_verified(made, row.digest)
     return Opened(made, frozenset(data["active"]))
@@ -197,7 +193,3 @@ def _list_from(data: dict[str, object]) -> AllocationList:
     )
     entries = tuple(Entry(**(entry | {"stratum": tuple(entry["stratum"])})) for entry in read["entries"])
     return AllocationList(made, entries)
-
-
-def _cipher() -> Fernet:
-    return Fernet(settings.KERP_ALLOCATION_KEY)
