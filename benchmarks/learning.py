@@ -29,6 +29,8 @@ from kerp.simulate.population.grid import build
 PEOPLE, LSODA_PEOPLE, DAYS = 10_000, 4, 42
 ARM = "concurrent"
 DAY_MIN = 1440.0
+TABLE_MIN = 2.5
+TOLERANCE = {"rtol": 1e-6, "atol": 1e-8, "mxstep": 10_000}
 
 
 def run() -> list[Row]:
@@ -138,16 +140,26 @@ def bare_loop(v: dict, grid, drug, r: float) -> tuple[np.ndarray, np.ndarray]:
 def lsoda_s(job, schedule, grid, track) -> float:
     """Seconds for all patients, scaled from a few; their end state is checked first."""
     values, drug, _ = job
-    middles = grid.middles()
+    rows_read = thinned(grid.middles())
+    middles = grid.middles()[rows_read]
     seconds = 0.0
     for k in range(LSODA_PEOPLE):
         v = {name: float(np.ravel(value)[k if np.size(value) > 1 else 0]) for name, value in values.items()}
-        series = [rows[: middles.size, k].copy() for rows in (drug.E, drug.F, drug.P)]
+        series = [rows[rows_read, k] for rows in (drug.E, drug.F, drug.P)]
         start = time.perf_counter()
         obsession = one_patient(v, schedule, middles, series)
         seconds += time.perf_counter() - start
         assert abs(obsession - track.obsession[-1, k]) < 2e-3, (obsession, track.obsession[-1, k])
     return seconds * PEOPLE / LSODA_PEOPLE
+
+
+def thinned(days: np.ndarray) -> np.ndarray:
+    """Rows at least 2.5 min apart: LSODA steps from kink to kink of the drug's table, and is not to pay for ours."""
+    rows = [0]
+    for k in range(1, days.size):
+        if (days[k] - days[rows[-1]]) * DAY_MIN >= TABLE_MIN:
+            rows.append(k)
+    return np.array(rows)
 
 
 def one_patient(v, schedule, middles, series) -> float:
@@ -176,10 +188,10 @@ def one_patient(v, schedule, middles, series) -> float:
     marks = [(s.day, s.end_day) for s in schedule.sessions] + [(float(schedule.follow_up_days), None)]
     for begin, end in marks:
         if begin > now:
-            y, now = list(odeint(right, y, (now, begin), args=(0,), rtol=1e-7, atol=1e-9, hmax=0.1)[-1]), begin
+            y, now = list(odeint(right, y, (now, begin), args=(0,), **TOLERANCE, hmax=0.1)[-1]), begin
         if end is not None:
             before = y[4]
-            y, now = list(odeint(right, y, (now, end), args=(1,), rtol=1e-7, atol=1e-9, hmax=0.01)[-1]), end
+            y, now = list(odeint(right, y, (now, end), args=(1,), **TOLERANCE, hmax=0.01)[-1]), end
             kept = log(v["xi"] / (1 - v["xi"])) + v["kappa_c"] * (y[4] - before) / (end - begin)
             kept += v["kappa_p"] * float(np.interp(now, middles, series[2]))
             y[0], y[1] = y[0] + y[1] / (1 + exp(-kept)), 0.0
@@ -191,9 +203,9 @@ def growth() -> list[Row]:
     arm, model = load_schedule("concurrent-single"), model_of("core")
     rows, base = [], 0.0
     for count in (BLOCK, 4 * BLOCK, 16 * BLOCK):
-        start = time.perf_counter()
+        start = time.process_time()  # not the clock: a neighbour's work would look like growth
         compare(Request((arm,), model, count=count, seed=1))
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         base = base or seconds / count
         peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         note = f"{1e6 * seconds / count:.0f} us per patient; peak memory of the process {peak_mib:.0f} MiB"

@@ -1,7 +1,8 @@
-"""The time grid of a schedule: cut at every event, fine where the drug or an exposure is, half a day elsewhere.
+"""The time grid of a schedule: cut at every event, fine where the drug or an exposure is, a quarter day elsewhere.
 
 A panel is two equal sub-steps, so that Simpson's rule gives its means. The lengths keep the change of the Y-BOCS
-under halving below 1e-3 point (tests/simulate).
+under halving below 1e-3 point for everyone drawn, not only for a typical person (tests/simulate): what counts is the
+first minutes of a dose (couplings of 2 SD), its first night, and dissolution that goes within a day or two.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from kerp.patient.record import Column
 from kerp.protocol.schedule import Schedule
 
 # (until minutes after a dose, longest panel in minutes): numerical, not clinical
-_AFTER_DOSE = ((10.0, 2.5), (90.0, 5.0), (360.0, 15.0), (2880.0, 90.0))
+_AFTER_DOSE = (
+    (2.0, 0.25), (60.0, 1.0), (180.0, 3.0), (360.0, 15.0), (720.0, 30.0),
+    (1440.0, 45.0), (2880.0, 60.0), (7200.0, 120.0), (17280.0, 240.0),
+)  # fmt: skip
 _IN_SESSION_MIN = 10.0
-_ELSEWHERE_MIN = 720.0
+_ELSEWHERE_MIN = 360.0
 _SAME = 1e-9  # days: closer marks are one mark
 
 
