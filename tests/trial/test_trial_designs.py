@@ -108,6 +108,8 @@ def test_the_first_screen_says_what_an_interaction_and_the_mechanism_cost(comman
     assert "interaction" in screen
     assert "16 times" in screen
     assert "The mechanism itself predicts 0.5 to 1 points" in screen
+    for cost in ("two arms 34 and 1,224 to", "interaction 128 and 4,888 to", "four arms 68 and", "five arms 85 and"):
+        assert cost in screen
 
 
 def test_therapists_in_one_arm_only_inflate_the_size(tmp_path: Path) -> None:
@@ -192,9 +194,9 @@ def test_unequal_contact_and_too_many_strata_are_warned_of(tmp_path: Path) -> No
 
 
 def test_a_response_rule_that_cannot_be_simulated_is_a_fault_of_its_line(tmp_path: Path) -> None:
-    text = BASE.replace('"simpson2008.response"', '"mataixcols2016.response"')
+    text = BASE.replace('"simpson2008.response"', '"mataixcols2016.remission"')
     (fault,) = faults_of(tmp_path, text)
-    assert "needs what is not simulated: cgi_i" in fault.message
+    assert "needs what is not simulated: cgi_s, no_diagnosis" in fault.message
     assert text.splitlines()[fault.line - 1].startswith("response_rules")
 
 
@@ -233,3 +235,38 @@ def test_the_effect_may_be_given_in_points_but_not_twice() -> None:
     result = CliRunner().invoke(trial, ["power", "timing-two-arm", "--effect-points", "6", "--effect-sd", "1"])
     assert "twice" in str(result.exception)
     assert "other than 0" in str(CliRunner().invoke(trial, ["power", "timing-two-arm", "--effect-sd", "0"]).exception)
+
+
+@pytest.mark.parametrize(
+    ("drug", "dose", "field", "said"),
+    [
+        ("ketamine", "", "arms.0.dose", "given without a dose"),
+        (
+            "ketamine",
+            'dose = { value = 35.0, unit = "mg", source = "kerp", mark = "assumed" }',
+            "unit",
+            "another unit",
+        ),
+        ("ketamine", 'dose = { value = 5.0, unit = "mg/kg", source = "kerp", mark = "assumed" }', "value", "outside"),
+        (
+            "esketamine",
+            'dose = { value = 86.0, unit = "mg", source = "PAPER P27", mark = "read" }',
+            "value",
+            "multiple",
+        ),
+        ("esketamine", 'dose = { value = 40.0, unit = "mg", source = "kerp", mark = "assumed" }', "value", "devices"),
+    ],
+)
+def test_a_dose_that_is_missing_or_cannot_be_given_is_a_fault_of_its_line(
+    tmp_path: Path, drug: str, dose: str, field: str, said: str
+) -> None:
+    text = (DATA / "designs" / "timing-two-arm.toml").read_text()
+    stated = 'dose = { value = 0.5, unit = "mg/kg", source = "PAPER P27", mark = "read" }'
+    path = tmp_path / "own.toml"
+    path.write_text(text.replace('drug = "ketamine"', f'drug = "{drug}"', 1).replace(stated, dose, 1))
+    with pytest.raises(KerpError) as caught:
+        find_design(str(path))
+    (fault,) = caught.value.faults
+    assert field in fault.field.replace("[", ".").replace("]", "")
+    assert said in fault.message
+    assert fault.line

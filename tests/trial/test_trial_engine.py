@@ -11,6 +11,7 @@ import pytest
 from kerp.analysis.ancova import ancova_batch
 from kerp.base.errors import KerpError
 from kerp.base.seeds import Stream, generator
+from kerp.learning.scales import cgi_improvement
 from kerp.trial.assign import allocate, strata_of
 from kerp.trial.block import Task, run_block, simulate_block, tasks, trials_per_block
 from kerp.trial.design import Design
@@ -19,6 +20,7 @@ from kerp.trial.load import design_ids, load_design, load_planning
 from kerp.trial.operating import Operating, assurance, curve, operating, proportion
 from kerp.trial.power import contrast_n_total, contrast_power, residual_sd
 from kerp.trial.regression import Tables, ancova, estimate, regressors
+from kerp.trial.response import Seen, criterion, rated_improvement, responds
 from kerp.trial.run import normal_scenarios, scenarios_for, simulate
 from kerp.trial.scenario import NO_LAYERS, Layers, Scenario, layers_named
 from kerp.trial.sizing import alpha_one_sided, design_residual_sd
@@ -273,7 +275,7 @@ def test_unknown_layers_and_criteria_are_named() -> None:
     with pytest.raises(KerpError, match="no such outcome criterion"):
         criterion("farris2013.cure")
     with pytest.raises(KerpError, match="needs what is not simulated"):
-        criterion("mataixcols2016.response")
+        criterion("mataixcols2016.remission")
 
 
 def test_the_re_estimated_size_is_the_closed_form_with_the_sd_that_was_seen() -> None:
@@ -335,3 +337,31 @@ def test_a_simulated_power_curve_follows_the_closed_form() -> None:
         found = run(item, 1500)
         (stated,) = curve(design, PLANNING, (item.effect_points,))
         assert found.primary.power.value == pytest.approx(stated["power"], abs=0.015 + 3 * found.primary.power.mcse)
+
+
+def test_the_consensus_response_needs_the_clinicians_word_beside_the_35_percent() -> None:
+    rng = np.random.default_rng(4)
+    baseline = rng.integers(18, 36, 4000).astype(float)
+    score = np.round(baseline * rng.uniform(0.2, 1.2, 4000))
+    cgi_i = rated_improvement(baseline, score, rng.standard_normal(4000))
+    seen = Seen(baseline, score, cgi_i)
+    both, fall = (responds(criterion(f"{name}.response").rule, seen) for name in ("mataixcols2016", "farris2013"))
+    assert np.array_equal(both, fall & (cgi_i <= 2))
+    assert 0.75 < both.sum() / fall.sum() < 0.98  # a definition of its own, not the same with another name
+    assert set(np.unique(cgi_i)) <= set(range(1, 8))
+
+
+def test_global_improvement_follows_the_published_anchor() -> None:
+    """Cohen 2024: rated minimally improved (3), the Y-BOCS had fallen by 24 % of baseline."""
+    fall = np.linspace(-0.8, 0.8, 161)
+    rated = cgi_improvement(fall)
+    assert fall[rated == 3].mean() == pytest.approx(0.24, abs=0.01)
+    assert rated[fall == 0.0] == 4
+    assert np.all(np.diff(rated) <= 0)
+    assert rated[0] == 7
+    assert rated[-1] == 1
+
+
+def test_every_shipped_design_counts_the_consensus_definition_first() -> None:
+    for name in design_ids():
+        assert load_design(name).endpoint.response_rules[0] == "mataixcols2016.response"

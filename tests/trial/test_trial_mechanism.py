@@ -117,8 +117,34 @@ def test_opposite_names_two_mechanisms_and_the_default_shows_both_beside_the_pla
     assert names == ["planned effect", "assurance", "drug favours", "drug opposes"]
 
 
-def test_nasal_arms_are_refused_in_words() -> None:
+def nasal(design: Design, dose_mg: float = 56.0) -> Design:
+    """The same design with nasal esketamine in every arm."""
+    dose = replace(design.arms[0].dose, value=dose_mg, unit="mg")
+    return replace(design, arms=tuple(replace(arm, drug="esketamine", dose=dose) for arm in design.arms))
+
+
+def test_nasal_arms_are_lived_with_whole_devices_through_the_nasal_model() -> None:
+    design = nasal(load_design("timing-two-arm"))
+    (dose,) = schedule_of(design, design.arms[0]).doses
+    assert (dose.route, dose.agent, dose.devices, dose.device_mg) == ("nasal_spray", "esketamine", 2, 28.0)
+    patients = WORLD.draw(world(design), 5, 0, 1, 8)
+    assert list(patients.drug.kinetics) == ["perezruixo2021"]
+
+
+def test_the_sign_of_the_coupling_matters_more_the_larger_the_nasal_dose() -> None:
+    apart = []
+    for dose_mg in (28.0, 84.0):
+        design = nasal(load_design("timing-two-arm"), dose_mg)
+        helps, harms = (lived(design, f"core:kappa_a={v},kappa_c={v}", 60)[:, 0] for v in (0.8, -1.5))
+        apart.append((harms - helps).mean())
+    assert apart[1] > apart[0] > 0.3  # the learning effect saturates: three devices do little more than one
+
+
+def test_arms_of_both_routes_have_both_kinetics_of_the_same_person() -> None:
     design = load_design("timing-two-arm")
-    nasal = replace(design.arms[0], drug="esketamine")
-    with pytest.raises(KerpError, match="nasal"):
-        schedule_of(design, nasal)
+    mixed = replace(design, arms=(design.arms[0], nasal(design).arms[1]))
+    drug = WORLD.draw(world(mixed), 5, 0, 1, 6).drug
+    assert set(drug.kinetics) == {"kamp2020", "perezruixo2021"}
+    alone = WORLD.draw(world(design), 5, 0, 1, 6).drug
+    for name, values in alone.kinetics["kamp2020"].items():
+        assert np.array_equal(values, drug.kinetics["kamp2020"][name])

@@ -58,6 +58,15 @@ def suds(signals: Signals) -> Array:
     return 100.0 * signals.D
 
 
+def cgi_improvement(fall_share: Array, error: Array | float = 0.0) -> Array:
+    """CGI-I, 1 to 7, from the fall of the Y-BOCS as a share of baseline; `error` are standard normal numbers."""
+    steps = [constant("cgi_i", name) for name in ("minimally_improved", "much_improved", "very_much_improved")]
+    seen = np.asarray(fall_share) + constant("cgi_i", "rater_sd") * np.asarray(error)
+    better = sum((seen >= step).astype(int) for step in steps)
+    worse = sum((seen <= -step).astype(int) for step in steps)
+    return 4 - better + worse
+
+
 def ocd_vas(signals: Signals) -> Array:
     """Obsession now, 0-10: the acute measure, since the Y-BOCS asks about a week (DESIGN decision 5)."""
     return 10.0 * signals.O

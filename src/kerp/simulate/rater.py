@@ -8,6 +8,7 @@ import numpy as np
 
 from kerp.instrument.load import load_instrument
 from kerp.instrument.model import Instrument
+from kerp.learning.scales import cgi_improvement
 from kerp.session.events import (
     Event,
     ExpectancyRated,
@@ -56,8 +57,8 @@ class Rater:
         return answers_for_share(instrument, min(1.0, share), self.chance)
 
     def _improvement(self) -> float:
-        """CGI-I from 4 (no change): the more relief, the lower."""
-        return float(max(1, round(4 - 6 * self.relief)))
+        """CGI-I of the relief since baseline: the more, the lower."""
+        return float(cgi_improvement(self.relief))
 
     def prompt(self, instrument: str, rated_by: str, block: str, *, after: bool) -> Event:
         """The event that answers a prompt now."""

@@ -14,7 +14,7 @@ from kerp.trial import course
 from kerp.trial.assign import Ints, allocate, strata_of
 from kerp.trial.design import Design
 from kerp.trial.regression import Estimates, Tables, estimate, regressors, residual_variance
-from kerp.trial.response import criterion, responds
+from kerp.trial.response import Seen, criterion, rated_improvement, responds
 from kerp.trial.scenario import NORMAL, Scenario
 from kerp.trial.sizing import design_residual_sd
 from kerp.trial.tally import Tally
@@ -87,6 +87,7 @@ class Trials:
     permuted: Ints
     flags: course.Flags
     endpoint: Floats
+    cgi_i: Ints
     month: Floats
     screened: Ints
 
@@ -120,7 +121,9 @@ def simulate_block(task: Task) -> Trials:
     flags = course.Flags(flags.stopped[keep], flags.rescued[keep], flags.psychotic[keep], flags.believes[keep])
     visit = design.endpoint.visit_days.index(design.endpoint.day)
     endpoint = ratings[keep][..., visit]
-    return Trials(tables, permuted[keep], flags, endpoint, processes.month[keep], processes.screened[keep])
+    error = generator(task.root, Stream.MEASUREMENT, task.number, 1).standard_normal(baseline.shape)[keep]
+    cgi_i = rated_improvement(tables.baseline, endpoint, error)
+    return Trials(tables, permuted[keep], flags, endpoint, cgi_i, processes.month[keep], processes.screened[keep])
 
 
 def _binding(design: Design) -> bool:
@@ -261,8 +264,9 @@ def _people(scenario: Scenario, trials: Trials, size: Ints) -> Tally:
         **_sums_by_trial("endpoint", trials.endpoint, [member & seen for member in members]),
         **_sums_by_trial("change", trials.endpoint - tables.baseline, [member & seen for member in members]),
     }
+    rated = Seen(tables.baseline, trials.endpoint, trials.cgi_i)
     for name in design.endpoint.response_rules:
-        met = responds(criterion(name).rule, tables.baseline, trials.endpoint) & seen & ~flags.psychotic
+        met = responds(criterion(name).rule, rated) & seen & ~flags.psychotic
         tally[f"response {name}"] = by_arm(met)
     return tally
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from kerp.base.elapsed import clock, ms_from_min
 from kerp.base.errors import KerpError
 from kerp.base.tomlfile import KeyPath
+from kerp.drug.route import allowed_doses, dose_fault, load_route
 from kerp.learning.scales import constant
 from kerp.trial.bounds import request_faults
-from kerp.trial.design import Arm, Design
+from kerp.trial.design import MODELLED, ROUTE_OF, Arm, Design
 from kerp.trial.response import criterion
 
 
@@ -65,6 +66,7 @@ def _arm(index: int, arm: Arm) -> Iterator[Contradiction]:
     if (arm.drug == "none") != (not arm.dose_days):
         way = ('give dose_days, or drug = "none"',)
         yield Contradiction(("arms", index, "drug"), "drug and dose_days do not agree", arm.drug, ways_out=way)
+    yield from _dose(index, arm)
     together = sorted(set(arm.erp_days) & set(arm.dose_days))
     if arm.timing == "during" and not together:
         way = ("start one exposure session on a dose day",)
@@ -72,6 +74,20 @@ def _arm(index: int, arm: Arm) -> Iterator[Contradiction]:
     if arm.timing in {"after", "delayed"} and together:
         found = ", ".join(f"{day:g}" for day in together)
         yield Contradiction(("arms", index, "erp_days"), "exposure starts during a dose of an arm that waits", found)
+
+
+def _dose(index: int, arm: Arm) -> Iterator[Contradiction]:
+    """A dose that the arm's route can deliver, in its unit: a dose left out would be simulated as none."""
+    if arm.drug not in MODELLED:
+        return
+    route, path = load_route(ROUTE_OF[arm.drug]), ("arms", index, "dose")
+    if arm.dose is None:
+        yield Contradiction(path, f"{arm.drug} is given without a dose", "none", allowed_doses(route))
+    elif arm.dose.unit != route.dose_unit:
+        message = f"{arm.drug} is dosed in another unit"
+        yield Contradiction((*path, "unit"), message, arm.dose.unit, route.dose_unit)
+    elif fault := dose_fault(route, arm.dose.value):
+        yield Contradiction((*path, "value"), fault.message, fault.found, fault.allowed, fault.ways_out)
 
 
 def _endpoint(design: Design) -> Iterator[Contradiction]:

@@ -15,6 +15,15 @@ from kerp.evidence.sourced import Mark, Sourced
 Layout = Literal["parallel", "factorial", "crossover"]
 LATER = ("response-adaptive", "unblinded-reestimation", "smart", "n-of-1")
 Drug = Literal["ketamine", "esketamine", "ketamine-low-dose", "midazolam", "saline", "none"]
+# control drugs are given as the drug they stand for
+ROUTE_OF: dict[str, str] = {
+    "ketamine": "iv_infusion",
+    "ketamine-low-dose": "iv_infusion",
+    "esketamine": "nasal_spray",
+    "midazolam": "iv_infusion",
+    "saline": "iv_infusion",
+}
+MODELLED = frozenset({"ketamine", "ketamine-low-dose", "esketamine"})  # drugs with an effect: they need a dose
 Timing = Literal["during", "after", "delayed", "none"]
 Multiplicity = Literal["single", "fixed-sequence", "bonferroni", "holm"]
 Strategy = Literal["treatment policy", "hypothetical", "composite", "while on treatment", "principal stratum"]

@@ -7,7 +7,7 @@ sign folds its prior to one side, so that mechanisms of opposite sign can stand 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,28 +16,27 @@ from scipy.special import expit
 
 from kerp.base.errors import Fault, KerpError
 from kerp.base.seeds import Stream, generator
-from kerp.drug.route import load_route
+from kerp.drug.route import devices_for, load_route
 from kerp.learning.priors import checked, priors
 from kerp.learning.registry import model as learning_model
 from kerp.learning.scales import constant, ybocs_mean
 from kerp.patient.draw import draw as draw_people
 from kerp.patient.pool import pool
 from kerp.patient.record import Population
-from kerp.patient.response import Response, drug_inputs, response
+from kerp.patient.response import MODEL_OF_ROUTE, Response, drug_inputs, response_to
 from kerp.patient.values import values_of
 from kerp.protocol.schedule import PlannedDose, PlannedSession, Schedule
 from kerp.simulate.population.grid import Grid, build, window_weights
 from kerp.simulate.population.stepping import Conduct, Trajectory, run
 from kerp.trial.assign import Ints
-from kerp.trial.design import Arm, Design
+from kerp.trial.design import ROUTE_OF, Arm, Design
 from kerp.trial.scenario import Scenario
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 POOL = "adult-ocd"
-ROUTE = "iv_infusion"
 TOGETHER = 1024  # people stepped at once: keeps drug inputs within some tens of megabytes
-AGENT = {"ketamine": "ketamine", "ketamine-low-dose": "ketamine", "midazolam": "midazolam", "saline": "saline"}
+AGENT = {drug: "ketamine" if drug == "ketamine-low-dose" else drug for drug in ROUTE_OF}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +93,6 @@ def _is_number(text: str) -> bool:
 
 def schedule_of(design: Design, arm: Arm) -> Schedule:
     """The course of one arm: doses, sessions and probes, followed to the last visit."""
-    if arm.drug == "esketamine":
-        ways = ("plan the arm with intravenous ketamine",)
-        raise KerpError(
-            Fault("the mechanism does not simulate nasal arms of designs yet", found=arm.id, ways_out=ways)
-        )
     sessions = [PlannedSession(day=day, minutes=arm.erp_min, source="kerp") for day in arm.erp_days]
     sessions += [PlannedSession(day=p.day, minutes=p.length_min, kind="probe", source="kerp") for p in design.probes]
     return Schedule(
@@ -115,10 +109,13 @@ def schedule_of(design: Design, arm: Arm) -> Schedule:
 
 def _dose(arm: Arm, day: float) -> PlannedDose:
     amount = arm.dose.value if arm.dose else 0.0
-    span = load_route(ROUTE).duration
-    assert span is not None, "an infusion has a duration"
-    minutes, agent = span.usual.value, AGENT[arm.drug]
-    return PlannedDose(day=day, agent=agent, route=ROUTE, dose_mg_per_kg=amount, duration_min=minutes, source="kerp")
+    route = load_route(ROUTE_OF[arm.drug])
+    plain = PlannedDose(day=day, agent=AGENT[arm.drug], route=route.id, source="kerp")
+    if route.device is not None:
+        each, gap = route.device.dose.value, route.device.min_gap.value
+        return replace(plain, devices=devices_for(route, amount), device_mg=each, device_gap_min=gap)
+    assert route.duration is not None, "an infusion has a duration"
+    return replace(plain, dose_mg_per_kg=amount, duration_min=route.duration.usual.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +146,8 @@ class MechanismWorld:
 
 def _response(design: Design, people: Population) -> Response:
     """Kinetics and effect of everyone, drawn once for all arms: in another arm they are still the same person."""
-    schedules = [schedule_of(design, arm) for arm in design.arms]
-    dosed = next((s for s in schedules if any(dose.active for dose in s.doses)), schedules[0])
-    return response(people, dosed)
+    doses = [dose for arm in design.arms for dose in schedule_of(design, arm).doses if dose.active]
+    return response_to(people, tuple(dict.fromkeys(MODEL_OF_ROUTE[dose.route] for dose in doses)))
 
 
 def _of_rows(drug: Response, rows: Ints) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
@@ -10,14 +11,19 @@ from numpy.typing import NDArray
 from kerp.base.errors import Fault, KerpError
 from kerp.instrument.outcome import Criterion, Rule
 from kerp.instrument.outcome_load import load_outcome
+from kerp.learning.scales import cgi_improvement, constant
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-SIMULATED = ("fall_percent", "fall_points", "total")
+Ints = NDArray[np.int_]
+SIMULATED = ("fall_percent", "fall_points", "total", "cgi_i", "held_days")
 
 
 def criterion(name: str) -> Criterion:
-    """The criterion called `set.id`, for example `farris2013.response`; one that asks for a CGI is refused."""
+    """The criterion called `set.id`, for example `farris2013.response`.
+
+    One that asks for what no simulated rater gives (CGI-S, a diagnosis) is refused.
+    """
     rules, _, wanted = name.partition(".")
     found = next((item for item in load_outcome(rules).criteria if item.id == wanted), None)
     known = ", ".join(f"{rules}.{item.id}" for item in load_outcome(rules).criteria)
@@ -27,18 +33,27 @@ def criterion(name: str) -> Criterion:
         )
     if missing := sorted(_measures(found.rule) - set(SIMULATED)):
         message = f"this criterion needs what is not simulated: {', '.join(missing)}"
-        ways = ("use farris2013.response (35 %) or simpson2008.response (25 %)",)
+        ways = ("use mataixcols2016.response (35 % and CGI-I) or farris2013.response (35 %)",)
         raise KerpError(Fault(message, field="response_rules", found=name, ways_out=ways))
     return found
 
 
-def responds(rule: Rule, baseline: Floats, score: Floats) -> Bools:
-    """Whether each score meets a rule, against its baseline (arrays of one shape)."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a rater saw at the endpoint, arrays of one shape: baseline and score in points, CGI-I."""
+
+    baseline: Floats
+    score: Floats
+    cgi_i: Ints
+
+
+def responds(rule: Rule, seen: Seen) -> Bools:
+    """Whether each participant meets a rule."""
     if rule.all_of:
-        return reduce(np.logical_and, (responds(part, baseline, score) for part in rule.all_of))
+        return reduce(np.logical_and, (responds(part, seen) for part in rule.all_of))
     if rule.any_of:
-        return reduce(np.logical_or, (responds(part, baseline, score) for part in rule.any_of))
-    value = _measure(rule.measure, baseline, score)
+        return reduce(np.logical_or, (responds(part, seen) for part in rule.any_of))
+    value = _measure(rule.measure, seen)
     met = np.ones(value.shape, dtype=bool)
     met &= value >= rule.at_least if rule.at_least is not None else True
     met &= value <= rule.at_most if rule.at_most is not None else True
@@ -46,13 +61,26 @@ def responds(rule: Rule, baseline: Floats, score: Floats) -> Bools:
     return met
 
 
-def _measure(name: str, baseline: Floats, score: Floats) -> Floats:
+def _measure(name: str, seen: Seen) -> Floats:
     if name == "total":
-        return score
-    fall = baseline - score
+        return seen.score
+    if name == "cgi_i":
+        return seen.cgi_i.astype(float)
+    if name == "held_days":  # the scale speaks of the past week, as in the analysis of a real trial
+        return np.full(seen.score.shape, constant("ybocs", "window"))
+    fall = seen.baseline - seen.score
     if name == "fall_points":
         return fall
-    return np.asarray(100.0 * fall / np.where(baseline > 0, baseline, np.inf))
+    return np.asarray(100.0 * _share(seen.baseline, fall))
+
+
+def _share(baseline: Floats, fall: Floats) -> Floats:
+    return np.asarray(fall / np.where(baseline > 0, baseline, np.inf))
+
+
+def rated_improvement(baseline: Floats, score: Floats, error: Floats) -> Ints:
+    """CGI-I of the rater who scored the Y-BOCS; `error` are standard normal numbers of their shape."""
+    return np.asarray(cgi_improvement(_share(baseline, baseline - score), error), dtype=int)
 
 
 def _measures(rule: Rule) -> set[str]:

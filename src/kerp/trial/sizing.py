@@ -42,19 +42,39 @@ class SizeAnswer:
     convention: str = CONVENTION
 
 
+# one comparison of arms in each of the papers' designs (research: trials, section 3.5)
+COMPARISONS: dict[str, tuple[float, ...]] = {
+    "two arms": (1, -1),
+    "2x2 interaction": (1, -1, -1, 1),
+    "one pair of four arms": (1, -1, 0, 0),
+    "one pair of five arms": (1, -1, 0, 0, 0),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """Patients in all for one comparison: for 1 residual SD, and for the mechanism's larger and smaller effect."""
+
+    name: str
+    per_residual_sd: int
+    mechanism_high: int
+    mechanism_low: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
     """What must be read first: the interaction, and the effect the mechanism itself predicts.
 
     `interaction_times` is the size of the primary contrast relative to a plain difference of two equal arms;
     `mechanism` is the answer for the mechanism's own effect, smallest first, and last once more for its larger effect
-    where baseline predicts the outcome well.
+    where baseline predicts the outcome well. `beside` are the four designs of fixed size, whatever this design is.
     """
 
     per_residual_sd: SizeAnswer
     interaction_times: float
     interaction_n_total: int
     mechanism: tuple[SizeAnswer, ...]
+    beside: tuple[Beside, ...]
 
 
 def alpha_one_sided(design: Design, contrast: Contrast) -> float:
@@ -124,12 +144,30 @@ def costs(design: Design, planning: Planning, target: float = 0.8) -> Costs:
     hopeful = residual_sd(planning.endpoint_sd.value, planning.baseline_endpoint_correlation_high.value)
     low, high = planning.mechanism_effect_low.value, planning.mechanism_effect_high.value
     effects = (low / sd, high / sd, high / hopeful)
-    four = contrast_n_total(1.0, target, (1, -1, -1, 1), (1, 1, 1, 1), design.errors.alpha / design.errors.sides)
+    beside = _beside(low / sd, high / sd, target, design.errors.alpha / design.errors.sides)
     return Costs(
         per_residual_sd=own,
         interaction_times=variance_factor(design.weights(design.primary), design.shares) / 4.0,
-        interaction_n_total=four,
+        interaction_n_total=next(item.per_residual_sd for item in beside if "interaction" in item.name),
         mechanism=tuple(size_for(design, planning, effect, target) for effect in effects),
+        beside=beside,
+    )
+
+
+def _beside(low_sd: float, high_sd: float, target: float, alpha: float) -> tuple[Beside, ...]:
+    """The closed form of every comparison, with equal arms and without looks or clusters."""
+
+    def n_total(effect_sd: float, weights: tuple[float, ...]) -> int:
+        return contrast_n_total(effect_sd, target, weights, (1,) * len(weights), alpha)
+
+    return tuple(
+        Beside(
+            name=name,
+            per_residual_sd=n_total(1.0, weights),
+            mechanism_high=n_total(high_sd, weights),
+            mechanism_low=n_total(low_sd, weights),
+        )
+        for name, weights in COMPARISONS.items()
     )
 
 

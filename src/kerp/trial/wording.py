@@ -20,7 +20,12 @@ def first_screen(design: Design, planning: Planning, cost: Costs) -> list[str]:
 def _cost_lines(planning: Planning, cost: Costs) -> list[str]:
     own, sd = cost.per_residual_sd, design_residual_sd(planning)
     found = f"{own.n_total} patients find an effect of 1 residual SD ({sd:.1f} Y-BOCS points)"
-    return [f"{found} with {_percent(own.target)} power.", _interaction_line(cost), _mechanism_line(planning, cost)]
+    return [
+        f"{found} with {_percent(own.target)} power.",
+        _interaction_line(cost),
+        _mechanism_line(planning, cost),
+        _beside_line(cost),
+    ]
 
 
 def _interaction_line(cost: Costs) -> str:
@@ -43,6 +48,14 @@ def _mechanism_line(planning: Planning, cost: Costs) -> str:
     effect = f"{low:g} to {high:g} points ({low / sd:.2f} to {high / sd:.2f} SD)"
     head = f"The mechanism itself predicts {effect} for one session of ten under the drug: {few} to {most} patients"
     return f"{head} ({hopeful} at best, if baseline and outcome correlate {correlation:g})."
+
+
+def _beside_line(cost: Costs) -> str:
+    parts = [
+        f"{item.name} {item.per_residual_sd} and {item.mechanism_high:,} to {item.mechanism_low:,}"
+        for item in cost.beside
+    ]
+    return "Design by design, for 1 residual SD and for the mechanism's own effect: " + "; ".join(parts) + "."
 
 
 def size_lines(answer: SizeAnswer) -> list[str]:
