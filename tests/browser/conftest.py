@@ -152,6 +152,11 @@ SPEEDS = {
     "faults": 1,
     "late": 1,
     "lock": 1,
+    "ten": 1,
+    "clock": 1,
+    "kept": 1,
+    "sound": 1,
+    "film": 1,
 }
 
 
@@ -178,9 +183,16 @@ def chromium(playing):
     browser.close()
 
 
-# A page's clock goes with the server's: the device's own clock is right, as it is at a clinic.
+# Time that passes for the server passes for the device too, on both of its clocks: `later()`. Besides, somebody may set
+# the clock on the device's wall: `Person.set_clock()`; it stays set when the page is opened again.
 MOVED = """(() => {
-  const Real = Date, now = () => Real.now() + (globalThis.movedMs ?? 0);
+  const Real = Date, counted = performance.now.bind(performance);
+  let set = 0;
+  try { set = Number(localStorage.getItem("test-clock") ?? 0); } catch { /* no page yet */ }
+  globalThis.setClock = (ms) => { localStorage.setItem("test-clock", ms); set = ms; };
+  globalThis.movedMs ??= 0;
+  const now = () => Real.now() + globalThis.movedMs + set;
+  performance.now = () => counted() + globalThis.movedMs;
   globalThis.Date = class extends Real {
     constructor(...given) { if (given.length) super(...given); else super(now()); }
     static now() { return now(); }
@@ -191,7 +203,9 @@ MOVED = """(() => {
 class Person:
     """One signed-in browser."""
 
-    def __init__(self, browser, served: Served, role: str, size=TABLET, context=None) -> None:
+    def __init__(
+        self, browser, served: Served, role: str, size=TABLET, context=None, *, offline: bool = False
+    ) -> None:
         self.served = served
         self.context = context or browser.new_context(
             viewport={"width": size[0], "height": size[1]},
@@ -221,21 +235,33 @@ class Person:
                 None if request.url.startswith((served.url, "data:", "blob:")) else self.foreign.append(request.url)
             ),
         )
-        self.page.goto("/account/login/")
-        self.page.fill("input[name=login]", role)
-        self.page.fill("input[name=password]", served.password)
-        self.page.press("input[name=password]", "Enter")
-        self.page.wait_for_url(lambda url: "/account/login" not in url)
+        self.role = role
+        self.context.set_offline(offline)
+        if not offline:
+            self.page.goto("/account/login/")
+            self.sign_in()
+
+    def sign_in(self) -> None:
+        """Unless this browser still knows who was signed in."""
+        if "/account/login" in self.page.url:
+            self.page.fill("input[name=login]", self.role)
+            self.page.fill("input[name=password]", self.served.password)
+            self.page.press("input[name=password]", "Enter")
+            self.page.wait_for_url(lambda url: "/account/login" not in url)
 
     def keep_time(self) -> None:
         """Take over the moved clock, on the open page and on those that come."""
         self.context.add_init_script(f"globalThis.movedMs = {self.served.moved_ms};")
         self.page.evaluate(
             """async (ms) => { globalThis.movedMs = ms; if (globalThis.kerp) {
-              globalThis.kerp.clock.base = globalThis.kerp.clock.both();  // time passed; nobody set the clock
+              globalThis.kerp.lock.touched = performance.now();  // somebody is there all the time
               await globalThis.kerp.refresh(); await globalThis.kerp.measure(); } }""",
             self.served.moved_ms,
         )
+
+    def set_clock(self, off_ms: int) -> None:
+        """Somebody sets the clock of this device, and nobody tells kerp."""
+        self.page.evaluate("(ms) => globalThis.setClock(ms)", off_ms)
 
     def leave(self) -> None:
         self.served.people.remove(self)
@@ -294,8 +320,8 @@ def person(chromium):
     """`person(served, "nurse")`."""
     made = []
 
-    def sign_in(served: Served, role: str, size=TABLET) -> Person:
-        one = Person(chromium, served, role, size)
+    def sign_in(served: Served, role: str, size=TABLET, **more) -> Person:
+        one = Person(chromium, served, role, size, **more)
         made.append(one)
         return one
 
@@ -323,9 +349,10 @@ def killable(served, playing, tmp_path):
         )
         for number in found.stdout.split():
             subprocess.run(["kill", "-9", number], check=False)
+        served.people[:] = known  # killed browsers keep no time
 
-    launch.kill = kill
-    launch.person = lambda role: Person(None, served, role, context=launch())
     known = list(served.people)
+    launch.kill = kill
+    launch.person = lambda role, **more: Person(None, served, role, context=launch(), **more)
     yield launch
     served.people[:] = known  # killed browsers keep no time

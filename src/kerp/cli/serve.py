@@ -197,7 +197,7 @@ def backup(data_dir: Path, out: Path, with_keys: bool) -> None:
 
     Every chain is checked and every log replayed first. The keys are left out: allocation lists and stimuli stay
     unreadable to whoever finds the file. Copy the keys directory once, keep it apart, and name it when restoring
-    (--keys). Without the keys a backup cannot be restored. --with-keys makes one file that is as secret as the server.
+    (--keys). Without the keys a backup cannot be restored. --with-keys makes a file as secret as the server.
 
     \b
     Example: kerp backup --data-dir /srv/kerp --out /backup/kerp-monday.tar.gz

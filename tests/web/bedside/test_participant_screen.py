@@ -201,3 +201,26 @@ def test_an_export_holds_no_stimulus(stimulus, signed_in, team, settings):
     settings.KERP = replace(settings.KERP, demo=True)
     exported = signed_in("data_manager").post(f"/participants/{team.participant.public_id}/export/", {})
     assert PNG[:20] not in getattr(exported, "content", b"")
+
+
+def test_something_personal_is_kept_only_with_the_consent_of_whom_it_shows(therapist, team):
+    address = f"/stimuli/{team.log.id}/"
+    fields = {
+        "title": "Own kitchen",
+        "modality": "image",
+        "intensity": "60",
+        "licence": "participant",
+        "personal": "on",
+    }
+    refused = therapist.browser.post(address, fields | {"file": io.BytesIO(PNG)})
+    assert "needs the consent" in refused.content.decode()
+    assert not Stimulus.objects.filter(title="Own kitchen").exists()
+    agreed = fields | {"file": io.BytesIO(PNG), "consent": "participant, 3 March, form 7"}
+    assert therapist.browser.post(address, agreed).status_code == 302
+    kept = Stimulus.objects.get(title="Own kitchen")
+    assert (kept.consent, kept.licence, kept.intensity, len(kept.sha256)) == (
+        "participant, 3 March, form 7",
+        "participant",
+        0.6,
+        64,
+    )

@@ -21,11 +21,19 @@ from kerp.web.models import Participant, Person
 SHIPPED = DATA / "stimuli"
 
 
-def add(*, participant: Participant, actor: Person, data: bytes, **manifest: Any) -> Stimulus:
-    """Check, encrypt, list. `manifest`: title, modality, theme, intensity, licence, warning, consent."""
+def add(*, participant: Participant, actor: Person, data: bytes, personal: bool = False, **manifest: Any) -> Stimulus:
+    """Check, encrypt, list. `manifest`: title, modality, theme, intensity, licence, warning, consent.
+
+    Something `personal` is refused without the consent of those whom it shows.
+    """
     media, kept = checked(manifest["modality"], data)
     if not manifest["licence"].strip():
         raise KerpError(Fault("a stimulus needs its licence or the agreement of who made it", field="licence"))
+    if personal and not manifest.get("consent", "").strip():
+        ways = ("say who agreed, when, and on which form", "use something that shows nobody")
+        raise KerpError(
+            Fault("something personal needs the consent of whom it shows", field="consent", ways_out=ways)
+        )
     identifier = uuid.uuid4()
     _path(identifier).write_bytes(_cipher().encrypt(kept))
     digest = hashlib.sha256(kept).hexdigest()

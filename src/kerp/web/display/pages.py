@@ -265,11 +265,16 @@ class StimulusForm(forms.Form):
     intensity = forms.IntegerField(min_value=0, max_value=100, label="Rated by the participant, 0 to 100")
     licence = forms.CharField(max_length=120, label="Licence, or who made it and agreed")
     warning = forms.CharField(required=False, max_length=300, label="Content warning")
+    personal = forms.BooleanField(
+        required=False,
+        label="Personal",
+        help_text="It shows or tells of the participant's own people, places or things.",
+    )
     consent = forms.CharField(
         required=False,
         max_length=200,
         label="Consent",
-        help_text="For a personal photograph: who agreed, when, on which form.",
+        help_text="For something personal: who agreed, when, on which form. Without it nothing personal is kept.",
     )
 
     def clean(self) -> dict[str, Any]:
