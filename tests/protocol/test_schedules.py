@@ -2,7 +2,9 @@
 
 import pytest
 
+from kerp.base.data import path_of
 from kerp.base.errors import KerpError, UnknownIdError
+from kerp.protocol.pins import pin_file, pinned
 from kerp.protocol.schedule import load_schedule, read_schedule, resolved, schedule_ids
 
 REQUIRED = {
@@ -86,6 +88,52 @@ def test_a_schedule_written_for_another_version_of_a_protocol_is_refused(tmp_pat
     text += '[protocol_digests]\n"erp-alone" = "sha256:0000"\n'
     with pytest.raises(KerpError, match="not the one this schedule was written for"):
         read_schedule(written(tmp_path, text))
+
+
+@pytest.mark.parametrize("arm", schedule_ids())
+def test_a_shipped_schedule_pins_the_digest_of_every_protocol_it_follows(arm):
+    schedule = load_schedule(arm)
+    assert set(schedule.digests or {}) == set(schedule.protocols())
+    assert schedule.digests is None or all(one.startswith("sha256:") for one in schedule.digests.values())
+
+
+def test_a_changed_protocol_is_refused_with_line_found_allowed_and_way_out_and_pinning_again_admits_it(tmp_path):
+    path = tmp_path / "mine.toml"
+    text = path_of("schedules", "concurrent").read_text()
+    actual = load_schedule("concurrent").digests["erp-alone"]
+    path.write_text(text.replace(actual, "sha256:" + "0" * 64))
+    with pytest.raises(KerpError) as caught:
+        read_schedule(path)
+    (fault,) = caught.value.faults
+    assert path.read_text().splitlines()[fault.line - 1].startswith('"erp-alone" = "sha256:000')
+    assert actual in fault.found
+    assert fault.allowed == "sha256:" + "0" * 64
+    assert any(f"kerp arm pin {path}" in way for way in fault.ways_out)
+    assert pin_file(path)["erp-alone"] == actual
+    assert path.read_text() == text
+    assert read_schedule(path).doses == load_schedule("concurrent").doses
+
+
+def test_a_pin_that_is_missing_or_belongs_to_no_session_is_refused(tmp_path):
+    path = tmp_path / "mine.toml"
+    text = (
+        path_of("schedules", "concurrent").read_text().replace('"erp-alone" = "sha256', '"midazolam-erp" = "sha256')
+    )
+    path.write_text(text)
+    with pytest.raises(KerpError) as caught:
+        read_schedule(path)
+    assert {fault.field for fault in caught.value.faults} == {
+        "protocol_digests.erp-alone",
+        "protocol_digests.midazolam-erp",
+    }
+
+
+def test_pinning_touches_nothing_but_the_digests():
+    text = "a = 1\n\n[protocol_digests]\n# old\nx = 'sha256:1'\n\n[follow_up]\ndays = 3\n"
+    again = pinned(text, {"y": "sha256:2"})
+    assert again == 'a = 1\n\n[follow_up]\ndays = 3\n\n[protocol_digests]\n"y" = "sha256:2"\n'
+    assert pinned(again, {"y": "sha256:2"}) == again
+    assert pinned(again, {}) == "a = 1\n\n[follow_up]\ndays = 3\n"
 
 
 def test_an_unknown_arm_is_refused_with_the_nearest_ones():

@@ -77,6 +77,30 @@ def show_command(arm_id: str, as_json: bool) -> None:
         click.echo(f"protocol {name} {digest}")
 
 
+@arm.command("pin")
+@click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False))
+@json_option
+def pin_command(files: tuple[str, ...], as_json: bool) -> None:
+    """Write the present digests of its protocols into a schedule file.
+
+    A schedule is refused when a protocol it pins has changed. Compare the two versions first; pinning says that the
+    schedule still means what it says.
+
+    \b
+    Example: kerp arm pin my-arm.toml
+    """  # noqa: D301
+    from pathlib import Path
+
+    from kerp.protocol.pins import pin_file
+
+    found = {file: pin_file(Path(file)) for file in files}
+    if as_json:
+        echo_json(found)
+        return
+    rows = [(file, name, digest) for file, digests in found.items() for name, digest in digests.items()]
+    echo_table(("schedule", "protocol", "digest"), rows)
+
+
 def _summary(one: Schedule) -> dict[str, Any]:
     return {"id": one.id, "title": one.title, "contact_h": one.contact_h, "doses": len(one.doses)}
 

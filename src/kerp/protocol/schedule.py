@@ -2,8 +2,8 @@
 
 Day 0 is the T0 of the first dose; where no drug is given, of the start of treatment, so that arms share a calendar.
 Earlier events have negative days.
-Sessions name the protocol they follow by id; its digest is looked up when the schedule is resolved, and a schedule
-that pins a digest is refused when the protocol has changed.
+Sessions name the protocol they follow by id and digest: the shipped schedules pin every digest, and a schedule whose
+protocol has changed is refused (`kerp.protocol.pins`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from kerp.base.elapsed import MIN_PER_DAY
 from kerp.base.errors import Fault, KerpError, UnknownIdError
 from kerp.base.tomlfile import TomlDocument, dotted, read_toml
 from kerp.evidence.sourced import Mark
+from kerp.protocol.pins import TABLE, checked_pins, digests_of
 
 FOLDER = "schedules"
 ROUTES = ("iv_infusion", "nasal_spray")
@@ -87,7 +88,7 @@ class Schedule:
     rating_days: tuple[float, ...] = ()
     vas_min: tuple[float, ...] = ()
     same_contact_as: tuple[str, ...] = ()
-    digests: Mapping[str, str] | None = None  # protocol id -> digest, once resolved
+    digests: Mapping[str, str] | None = None  # protocol id -> digest, once pinned or resolved
 
     @property
     def contact_h(self) -> float:
@@ -124,20 +125,18 @@ def load_schedule(id_or_path: str | Path) -> Schedule:
     return read_schedule(path_of(FOLDER, text))
 
 
-def read_schedule(path: Path) -> Schedule:
-    """Read and check one file. Every fault is reported with its line; nothing is guessed."""
-    return parse_schedule(read_toml(path), path.stem)
+def read_schedule(path: Path, *, pins: bool = True) -> Schedule:
+    """Read and check one file, its pinned digests too. Every fault is reported with its line; nothing is guessed."""
+    return parse_schedule(read_toml(path), path.stem, pins=pins)
 
 
 def resolved(schedule: Schedule) -> Schedule:
     """The same schedule with the digest of every protocol it refers to."""
-    from kerp.protocol.load import load_protocol
-
-    return replace(schedule, digests={name: load_protocol(name).digests.resolved for name in schedule.protocols()})
+    return replace(schedule, digests=digests_of(schedule.protocols()))
 
 
-def parse_schedule(document: TomlDocument, identifier: str) -> Schedule:
-    """A schedule from parsed TOML."""
+def parse_schedule(document: TomlDocument, identifier: str, *, pins: bool = True) -> Schedule:
+    """A schedule from parsed TOML; `pins` False leaves the digests of its protocols unchecked."""
     reader = _Reader(document)
     data = document.data
     schedule = Schedule(
@@ -154,20 +153,9 @@ def parse_schedule(document: TomlDocument, identifier: str) -> Schedule:
         same_contact_as=tuple(data.get("same_contact_as", ())),
     )
     reader.finish(schedule)
-    pins = data.get("protocol_digests", {})
-    return _pinned(schedule, pins, document) if pins else schedule
-
-
-def _pinned(schedule: Schedule, pins: Mapping[str, str], document: TomlDocument) -> Schedule:
-    found = resolved(schedule)
-    for name, digest in pins.items():
-        actual = (found.digests or {}).get(name, "no such protocol in this schedule")
-        if actual != digest:
-            line = document.line_of(("protocol_digests", name))
-            message = "the protocol is not the one this schedule was written for"
-            ways = ("compare the two versions with kerp protocol diff, then write the new digest",)
-            raise KerpError(Fault(message, document.where, line, f"protocol_digests.{name}", actual, digest, ways))
-    return found
+    if pins and TABLE in data:
+        return replace(schedule, digests=checked_pins(schedule.protocols(), data[TABLE], document))
+    return schedule
 
 
 class _Reader:
