@@ -152,6 +152,7 @@ SPEEDS = {
     "faults": 1,
     "late": 1,
     "lock": 1,
+    "anxiety": 1,
     "ten": 1,
     "clock": 1,
     "kept": 1,
@@ -183,8 +184,8 @@ def chromium(playing):
     browser.close()
 
 
-# Time that passes for the server passes for the device too, on both of its clocks: `later()`. Besides, somebody may set
-# the clock on the device's wall: `Person.set_clock()`; it stays set when the page is opened again.
+# Time that passes for the server passes for the device too, on both of its clocks: `later()`. Besides, somebody may
+# set the clock on the device's wall: `Person.set_clock()`; it stays set when the page is opened again.
 MOVED = """(() => {
   const Real = Date, counted = performance.now.bind(performance);
   let set = 0;
@@ -264,8 +265,10 @@ class Person:
         self.page.evaluate("(ms) => globalThis.setClock(ms)", off_ms)
 
     def leave(self) -> None:
-        self.served.people.remove(self)
-        self.context.close()
+        """Close the browser; a second time changes nothing."""
+        if self in self.served.people:
+            self.served.people.remove(self)
+            self.context.close()
 
     def open(self, log: str, plan: str = "dosing") -> None:
         """Open a session in the office, and with it the bedside page."""

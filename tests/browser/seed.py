@@ -57,6 +57,15 @@ def study(team, speeds, protocol):
         study=trial, resolved=load_protocol(protocol), source_text="", warnings=[], why="", actor=admin
     )
     acts.sign_rules(version=version, actor=team["prescriber"])
+    for code, title, name in (
+        ("office-iv", "Infusions", "bottemanne2021-iv"),
+        ("office-nasal", "Sprays", "bottemanne2021-nasal"),
+    ):
+        empty = acts.create_study(code=code, title=title, blinded=False, target=12, actor=admin)
+        held = acts.add_version(
+            study=empty, resolved=load_protocol(name), source_text="", warnings=[], why="", actor=admin
+        )
+        acts.sign_rules(version=held, actor=team["prescriber"])
     made = []
     for number, speed in enumerate(speeds, 1):
         one = participants.register(study=trial, site=site, code=f"S1-{number:03}", actor=team["coordinator"])

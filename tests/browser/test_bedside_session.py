@@ -2,60 +2,7 @@
 
 from __future__ import annotations
 
-
-def in_dialog(page, text):
-    page.click(f'dialog[open] button:has-text("{text}")')
-
-
-def vitals(nurse, systolic, diastolic, spo2="98"):
-    page = nurse.page
-    nurse.tab("checks")
-    nurse.dialog("vitals")
-    for name, value in {
-        "systolic_mmhg": systolic,
-        "diastolic_mmhg": diastolic,
-        "heart_rate_per_min": 72,
-        "spo2_pct": spo2,
-    }.items():
-        page.fill(f"dialog[open] input[name={name}]", str(value))
-    in_dialog(page, "Record")
-
-
-def prepare(nurse):
-    """Everything the nurse does before the second person, in the order of the list."""
-    page = nurse.page
-    vitals(nurse, 122, 78)
-    nurse.tab("prepare")
-    for key in (
-        "plan_agreed-Done",
-        "props_present-Done",
-        "emergency_equipment-Done",
-        "hcg-Negative",
-        "toxicology-Negative",
-        "fasting-Kept",
-        "escort_named-Arranged",
-    ):
-        nurse.tap(f"gate-{key}")
-    nurse.dialog("gate-weight-Weigh")
-    page.fill("dialog[open] input[name=kg]", "72")
-    in_dialog(page, "Record")
-    nurse.saved()
-    nurse.dialog("gate-time_out-Time-out")
-    for box in page.query_selector_all("dialog[open] input[type=checkbox]"):
-        box.check()
-    page.fill("dialog[open] input[name=people]", "nurse, therapist, prescriber")
-    in_dialog(page, "All confirmed")
-    nurse.saved()
-    nurse.dialog("compute")
-    in_dialog(page, "Compute")
-    page.wait_for_selector('dialog[open] [data-key="take-dose"]')
-    assert "36 mg" in page.inner_text("dialog[open] dl")
-    nurse.tap("take-dose")
-    nurse.saved()
-    nurse.tap("verify")
-    nurse.served.later(6)  # the second of two readings, five minutes apart
-    vitals(nurse, 120, 80)
-    nurse.saved()
+from steps import finish, in_dialog, prepare
 
 
 def test_an_infusion_from_the_ready_gate_to_the_signature(served, person):
@@ -149,24 +96,3 @@ def test_an_infusion_from_the_ready_gate_to_the_signature(served, person):
     for one in (nurse, therapist, prescriber):
         assert one.faults == []
         assert one.foreign == []
-
-
-def finish(nurse):
-    """The nurse works off what blocks, each by its own button."""
-    page = nurse.page
-    nurse.tab("now")
-    nurse.tap("felt_effect-0")
-    vitals(nurse, 121, 79)
-    nurse.tab("checks")
-    nurse.tap("sedation")
-    page.click("dialog[open] .b-big button >> nth=0")
-    nurse.saved()
-    nurse.tab("close")
-    for key in ("orientation-Met", "gait-Met", "advice-Met", "escort-Is here"):
-        nurse.tap(f"tick-{key}")
-    nurse.tap("tick-suicidality")
-    for answer in page.query_selector_all('dialog[open] fieldset input[value="0"]'):
-        answer.check(force=True)
-    in_dialog(page, "Record")
-    nurse.saved()
-    page.wait_for_selector("text=nothing on the list blocks", timeout=20_000)

@@ -15,6 +15,7 @@ from kerp.base.digest import plain
 from kerp.protocol.model import Prompt
 from kerp.session.asked import answers_to
 from kerp.session.events import (
+    AnxietyStepTaken,
     DoseComputed,
     ExposureStarted,
     ExposureStopped,
@@ -273,6 +274,7 @@ def series(view: View) -> dict[str, Any]:
         "diastolic": _vital(vitals, "diastolic_mmhg"),
         "heart_rate": _vital(vitals, "heart_rate_per_min"),
         "spo2": _vital(vitals, "spo2_pct"),
+        "anxiety": [[one.at_ms, one.event.step, one.id] for one in record.of(AnxietyStepTaken)],
         "rituals": [[one.at_ms, str(one.event.kind), one.id] for one in record.of(RitualSeen)],
         "stops": [
             [one.at_ms, kind.type, one.id] for kind in (PatientStop, ExposureStopped) for one in record.of(kind)

@@ -108,6 +108,12 @@ function background(app, u, now) {
     ctx.beginPath(); ctx.moveTo(at, top); ctx.lineTo(at, top + height); ctx.stroke();
     ctx.save(); ctx.translate(at + 3 * px, top + 4 * px); ctx.rotate(Math.PI / 2); ctx.textBaseline = "bottom"; ctx.fillText(phase.title.slice(0, 22), 0, 0); ctx.restore();
   }
+  ctx.textBaseline = "bottom"; ctx.fillStyle = css("--warn"); ctx.strokeStyle = css("--warn");
+  for (const [ms, step] of app.status.series.anxiety) {
+    const at = x((ms - zero(app)) / 60000);
+    ctx.beginPath(); ctx.moveTo(at, top); ctx.lineTo(at, top + height); ctx.stroke();
+    ctx.fillText(`A${step}`, at + 3 * px, top + height - 3 * px);
+  }
   ctx.setLineDash([]); ctx.strokeStyle = css("--focus"); ctx.lineWidth = 2 * px;
   ctx.beginPath(); ctx.moveTo(x(now), top); ctx.lineTo(x(now), top + height); ctx.stroke();
   ctx.restore();
@@ -132,8 +138,14 @@ function ratings(app) {
   const soft = `${css("--felt")}26`;
   const bands = felt ? [{ series: [5, 4], fill: soft }, { series: [7, 6], fill: soft }] : [];
   const note = felt ? h("p.b-model", {}, mark("info", "model output"), ` ${drawn.forecast.statement}`, ahead(drawn.forecast)) : app.status.forecast ? null : h("p.help", {}, "No forecast: it could tell the arm.");
-  return plot(app, "Distress, urge and felt effect", note, data, named, { height: 300, bands,
+  return plot(app, "Distress, urge and felt effect", [note, anxietySteps(app)], data, named, { height: 300, bands,
     scales: { y: { range: [0, 100] }, felt: { range: [0, 10] } }, axes: [axis({ label: "0–100", labelSize: 18 }), axis({ scale: "felt", side: 1, label: "felt 0–10", labelSize: 18, grid: { show: false } })] });
+}
+
+// What stands in the figure as A1, A2 ...: how far the response to paradoxical anxiety went.
+function anxietySteps(app) {
+  const taken = app.status.series.anxiety;
+  return taken.length ? h("ul.b-marks", {}, taken.map(([ms, step]) => h("li", {}, mark("warn", `A${step}`), ` ${clock(ms - zero(app), true)} paradoxical anxiety, step ${step}: ${app.plan.anxiety_steps[step - 1] ?? ""}`))) : null;
 }
 
 function ahead(forecast) {

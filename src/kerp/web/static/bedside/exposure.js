@@ -68,7 +68,7 @@ function behaviour(app, open, may) {
     h("div.b-group", {}, app.plan.codes.coaching.map(({ code: what, title: text }) => h("button", { type: "button", disabled: !may, "data-key": `coach-${what}`, on: { click: tap({ type: "coaching", what }, text) } }, text))),
     h("h3", {}, "Expectancy"),
     h("div.b-group", {}, h("button", { type: "button", disabled: !may, on: { click: () => expectancy(app, false, block) } }, "Before…"), h("button", { type: "button", disabled: !may, on: { click: () => expectancy(app, true, block) } }, "After…")),
-    app.status.advice.some((one) => one.rule_id.includes("anxiety")) || app.hints.anxiety ? anxiety(app, may) : h("button.link", { type: "button", on: { click: () => { app.hints.anxiety = true; app.render(); } } }, "Steps for paradoxical anxiety"),
+    app.status.series.anxiety.length || app.status.advice.some((one) => one.rule_id.includes("anxiety")) || app.hints.anxiety ? anxiety(app, may) : h("button.link", { type: "button", on: { click: () => { app.hints.anxiety = true; app.render(); } } }, "Steps for paradoxical anxiety"),
     falls(app, may));
 }
 
@@ -78,7 +78,8 @@ function count(app, kind) {
 }
 
 function anxiety(app, may) {
-  return h("div", {}, h("h3", {}, "Paradoxical anxiety: how far it went"), h("ol.b-steps", {}, app.plan.anxiety_steps.map((text, at) => h("li", {}, h("button", { type: "button", disabled: !may, "data-key": `anxiety-${at + 1}`, on: { click: () => app.record({ type: "paradoxical_anxiety_step", step: at + 1 }, { text: `Step ${at + 1} taken` }) } }, h("strong", {}, String(at + 1)), ` ${text}`)))));
+  const taken = new Set([...app.status.series.anxiety.map(([, step]) => step), ...app.waitingOf("paradoxical_anxiety_step").map((one) => one.event.step)]);
+  return h("div", {}, h("h3", {}, "Paradoxical anxiety: how far it went"), h("ol.b-steps", {}, app.plan.anxiety_steps.map((text, at) => h("li", {}, h("button", { type: "button", disabled: !may, "aria-pressed": String(taken.has(at + 1)), "data-key": `anxiety-${at + 1}`, on: { click: () => app.record({ type: "paradoxical_anxiety_step", step: at + 1 }, { text: `Step ${at + 1} taken` }) } }, h("strong", {}, String(at + 1)), ` ${text}`)))));
 }
 
 function falls(app, may) {
