@@ -191,3 +191,11 @@ def test_a_forest_plot_names_every_study_and_can_be_read_without_network(tmp_pat
     text = path.read_text()
     assert all(name in text for name in ("Foa 2005", "Khodarahimi 2009", "prediction"))
     assert 'href="http' not in text
+
+
+def test_one_study_alone_is_not_called_pooled_and_a_known_outlier_is_named() -> None:
+    found = CliRunner().invoke(cli, ["evidence", "meta", "--where", "study=Khodarahimi", "--json"])
+    data = json.loads(found.output)
+    assert data["k"] == 1
+    assert data["method_title"] == "the study's own normal interval"
+    assert any("known as an outlier" in note for note in data["notes"])

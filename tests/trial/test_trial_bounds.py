@@ -133,3 +133,8 @@ def test_bounds_command_answers_a_program_and_a_person() -> None:
     assert answer["inflation"] == pytest.approx(1.0071264, abs=1e-6)
     assert answer["asn_ratio"] == pytest.approx(0.85109447, abs=1e-6)
     assert "2.79651" in CliRunner().invoke(trial, asked, catch_exceptions=False).output
+
+
+def test_a_gamma_that_a_bound_does_not_use_is_not_reported_as_if_it_did() -> None:
+    assert bounds("obf", (0.5, 1.0), 0.025, gamma=-4.0).gamma is None
+    assert bounds("hsd", (0.5, 1.0), 0.025, gamma=-4.0).gamma == -4.0

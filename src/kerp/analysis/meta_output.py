@@ -31,11 +31,13 @@ def pooled_table(
     reasons = {trial: why for trial, why in known_outliers().items() if any(c.trial == trial for c in comparisons)}
     rest = [c for c in comparisons if c.trial not in reasons]
     without = pool(rest, method, mix_open=mix_open) if reasons and rest else None
+    if reasons and not rest:
+        notes += ("every comparison left is of a trial known as an outlier: " + "; ".join(reasons.values()),)
     if not combine_shared and len({c.trial for c in comparisons}) < len(comparisons):
         notes += ("comparisons that share a control are counted as if independent (--keep-arms)",)
     return {
         "method": method.value,
-        "method_title": TITLES[method],
+        "method_title": TITLES[method] if found.k > 1 else "the study's own normal interval",
         "measure": "Hedges' g of the score after treatment; positive favours the treatment",
         **_numbers(found),
         "controls": dict(Counter(c.control for c in comparisons)),

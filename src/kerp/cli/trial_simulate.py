@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,6 +94,8 @@ def _scenarios(
     from kerp.trial.run import scenarios_for
     from kerp.trial.scenario import layers_named
 
+    if effect_sd is not None and not math.isfinite(effect_sd):
+        raise KerpError(Fault("the effect is no number", field="--effect-sd", found=str(effect_sd)))
     found = find_design(design)
     return scenarios_for(found, load_planning(found.planning), models, effect_sd, layers_named(layers), curve=curve)
 

@@ -93,7 +93,7 @@ def bounds(
     if faults:
         raise KerpError(*faults)
     fractions = tuple(float(t) for t in information)
-    request = Request(kind, gamma, alpha, power, fractions, futility)
+    request = Request(kind, gamma if kind == "hsd" else None, alpha, power, fractions, futility)
     if futility is None:
         upper = efficacy(kind, fractions, alpha, gamma)
         lower = (-math.inf,) * len(fractions)
