@@ -4,8 +4,8 @@ import pytest
 
 from kerp.base.data import path_of
 from kerp.base.errors import KerpError, UnknownIdError
-from kerp.protocol.pins import pin_file, pinned
-from kerp.protocol.schedule import load_schedule, read_schedule, resolved, schedule_ids
+from kerp.protocol.pins import pinned
+from kerp.protocol.schedule import load_schedule, pin_file, read_schedule, resolved, schedule_ids
 
 REQUIRED = {
     "placebo", "midazolam", "ketamine-alone", "erp-alone", "sequential", "concurrent", "concurrent-plus-sequential",

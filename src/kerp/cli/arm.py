@@ -91,7 +91,7 @@ def pin_command(files: tuple[str, ...], as_json: bool) -> None:
     """  # noqa: D301
     from pathlib import Path
 
-    from kerp.protocol.pins import pin_file
+    from kerp.protocol.schedule import pin_file
 
     found = {file: pin_file(Path(file)) for file in files}
     if as_json:

@@ -1,4 +1,4 @@
-"""A schedule's hold on its protocols: the digest of each, written down when the schedule was, checked when it is read.
+"""A schedule's hold on its protocols: the digest of each, written down with it, checked when it is read.
 
 A protocol that changed under a schedule is refused by name; whoever compared the two versions writes the new digests
 with `kerp arm pin`.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from kerp.base.errors import Fault, KerpError
@@ -36,10 +35,10 @@ def _shipped(name: str) -> str:
 
 
 def checked_pins(names: tuple[str, ...], pins: Any, document: TomlDocument) -> dict[str, str]:
-    """The digests of the protocols, once every pin agrees with them; every pin that does not is a fault of its own."""
+    """The digests of the protocols, once every pin agrees with them; each that does not is a fault of its own."""
     if not isinstance(pins, Mapping):
-        fault = Fault("a table of protocol ids and digests is expected", document.where, document.line_of((TABLE,)))
-        raise KerpError(fault)
+        line = document.line_of((TABLE,))
+        raise KerpError(Fault("a table of protocol ids and digests is expected", document.where, line))
     actual = digests_of(names)
     faults = [fault for name, pin in pins.items() if (fault := _fault(name, pin, actual, document))]
     line = document.line_of((TABLE,))
@@ -75,13 +74,3 @@ def pinned(text: str, digests: Mapping[str, str]) -> str:
         return rest
     lines = "".join(f'"{name}" = "{digest}"\n' for name, digest in digests.items())
     return f"{rest}\n[{TABLE}]\n{lines}"
-
-
-def pin_file(path: Path) -> dict[str, str]:
-    """Write the present digests into a schedule file (which must otherwise be sound) and return them."""
-    from kerp.base.textfile import read_text, write_atomic
-    from kerp.protocol.schedule import read_schedule
-
-    digests = digests_of(read_schedule(path, pins=False).protocols())
-    write_atomic(path, pinned(read_text(path), digests))
-    return digests

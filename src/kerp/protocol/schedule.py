@@ -18,9 +18,10 @@ from typing import Any
 from kerp.base.data import ids, path_of
 from kerp.base.elapsed import MIN_PER_DAY
 from kerp.base.errors import Fault, KerpError, UnknownIdError
+from kerp.base.textfile import read_text, write_atomic
 from kerp.base.tomlfile import TomlDocument, dotted, read_toml
 from kerp.evidence.sourced import Mark
-from kerp.protocol.pins import TABLE, checked_pins, digests_of
+from kerp.protocol.pins import TABLE, checked_pins, digests_of, pinned
 
 FOLDER = "schedules"
 ROUTES = ("iv_infusion", "nasal_spray")
@@ -156,6 +157,13 @@ def parse_schedule(document: TomlDocument, identifier: str, *, pins: bool = True
     if pins and TABLE in data:
         return replace(schedule, digests=checked_pins(schedule.protocols(), data[TABLE], document))
     return schedule
+
+
+def pin_file(path: Path) -> dict[str, str]:
+    """Write the present digests into a schedule file (which must otherwise be sound) and return them."""
+    digests = digests_of(read_schedule(path, pins=False).protocols())
+    write_atomic(path, pinned(read_text(path), digests))
+    return digests
 
 
 class _Reader:

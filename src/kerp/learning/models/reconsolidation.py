@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from kerp.base.elapsed import MIN_PER_DAY
 from kerp.learning.contract import Array, Card, Equation, Inputs, Phase
 from kerp.learning.models.core import EQUATIONS, Bound, LoopModel, Parameters
+from kerp.learning.smooth import approach
 
 
 class State(NamedTuple):
@@ -46,16 +47,20 @@ class Reconsolidation(LoopModel):
         return s.T
 
     def step(self, xp: Any, state: Any, p: Bound, u: Inputs, phase: Phase, days: Array) -> Any:
-        after = super().step(xp, state, p, u, phase, days)
-        return self.rewrite(xp, after, p, u, days) if phase == Phase.SESSION else after
+        if phase != Phase.SESSION:
+            return super().step(xp, state, p, u, phase, days)
+        since, half = state.exposed * MIN_PER_DAY, 0.5 * u.i * days * MIN_PER_DAY
+        before = self.rewrite(xp, state, p, u, since, half)  # half before, half after extinction: second order
+        return self.rewrite(xp, super().step(xp, before, p, u, phase, days), p, u, since + half, half)
 
-    def rewrite(self, xp: Any, s: Any, p: Bound, u: Inputs, days: Array) -> Any:
+    def rewrite(self, xp: Any, s: Any, p: Bound, u: Inputs, since_min: Array, minutes: Array) -> Any:
         """`dT/dt = kappa_r E i exp(-t_exposed/tau_r) T (1 - T)`, at most as far as belief stays a probability.
 
-        The trace, what is left of it by consolidated safety, and the belief of the moment all stay in [0, 1].
+        From `since_min` of exposure on, over `minutes` of it; exact for constant E. The trace, what is left of it by
+        consolidated safety, and the belief of the moment all stay in [0, 1].
         """
-        fresh = xp.exp(-s.exposed * MIN_PER_DAY / p.free.tau_r)
-        push = p.free.kappa_r * u.E * u.i * fresh * MIN_PER_DAY * days
+        fresh = p.free.tau_r * xp.exp(-since_min / p.free.tau_r) * approach(xp, 1.0 / p.free.tau_r, minutes)
+        push = p.free.kappa_r * u.E * fresh
         moved = self._moved(xp, s.T, push)
         for bounded in (s.T - s.S, self.belief(s, p)):
             other = self._moved(xp, bounded, push)

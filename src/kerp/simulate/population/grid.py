@@ -19,7 +19,7 @@ from kerp.protocol.schedule import Schedule
 
 # (until minutes after a dose, longest panel in minutes): numerical, not clinical
 _AFTER_DOSE = (
-    (2.0, 0.25), (60.0, 1.0), (180.0, 3.0), (360.0, 15.0), (720.0, 30.0),
+    (2.0, 0.25), (15.0, 0.5), (60.0, 1.0), (180.0, 3.0), (360.0, 15.0), (720.0, 30.0),
     (1440.0, 45.0), (2880.0, 60.0), (7200.0, 120.0), (17280.0, 240.0),
 )  # fmt: skip
 _IN_SESSION_MIN = 10.0
