@@ -212,11 +212,11 @@ def test_something_personal_is_kept_only_with_the_consent_of_whom_it_shows(thera
         "licence": "participant",
         "personal": "on",
     }
-    refused = therapist.browser.post(address, fields | {"file": io.BytesIO(PNG)})
+    refused = therapist.client.post(address, fields | {"file": io.BytesIO(PNG)})
     assert "needs the consent" in refused.content.decode()
     assert not Stimulus.objects.filter(title="Own kitchen").exists()
     agreed = fields | {"file": io.BytesIO(PNG), "consent": "participant, 3 March, form 7"}
-    assert therapist.browser.post(address, agreed).status_code == 302
+    assert therapist.client.post(address, agreed).status_code == 302
     kept = Stimulus.objects.get(title="Own kitchen")
     assert (kept.consent, kept.licence, kept.intensity, len(kept.sha256)) == (
         "participant, 3 March, form 7",
