@@ -27,6 +27,7 @@ from kerp.web.protocols import from_text
 sys.path.insert(0, str(Path(__file__).parent))
 from bench import Device, append, screened
 
+pytestmark = pytest.mark.both_engines
 _EVENTS = st.one_of(
     st.builds(ev.SudsRated, value=st.integers(0, 100)),
     st.builds(ev.FeltEffectRated, value=st.integers(0, 10)),
