@@ -211,7 +211,8 @@ def test_all_faults_of_a_plan_are_listed_at_once_with_their_lines(tmp_path) -> N
     text = str(caught.value)
     for message in ("primary day is no visit", "windows cross", "no such outcome rule", "two imputations", "itself"):
         assert message in text
-    assert all(fault.line for fault in caught.value.faults)
+    assert all(fault.line and fault.ways_out and fault.ways_out[0] for fault in caught.value.faults)
+    assert "did you mean farris2013.response?" in text
 
 
 def test_an_unknown_key_and_a_missing_one_are_refused(tmp_path) -> None:
@@ -219,6 +220,8 @@ def test_an_unknown_key_and_a_missing_one_are_refused(tmp_path) -> None:
     with pytest.raises(KerpError) as caught:
         read_plan(path)
     assert {fault.field for fault in caught.value.faults} == {"version", "vresion"}
+    ways = {fault.field: fault.ways_out[0] for fault in caught.value.faults}
+    assert ways == {"version": "add version", "vresion": "remove vresion, or correct its spelling"}
 
 
 def test_missing_tables_columns_and_arms_are_refused_all_at_once(tmp_path, write_trial) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,8 @@ def read_plan(path: Path | str) -> Plan:
     except ValidationError as error:
         raise KerpError(*(_form_fault(document, item) for item in error.errors())) from None
     faults = [
-        Fault(message, document.where, document.line_of(place), dotted(place), found, allowed)
-        for place, message, found, allowed in _contradictions(plan)
+        Fault(c.message, document.where, document.line_of(c.place), dotted(c.place), c.found, c.allowed, (c.way_out,))
+        for c in _contradictions(plan)
     ]
     if faults:
         raise KerpError(*faults)
@@ -59,41 +60,75 @@ def _adapter() -> Any:
 
 def _form_fault(document: TomlDocument, item: Any) -> Fault:
     place = tuple(item["loc"])
-    found = "" if item["type"] == "missing" else str(item.get("input", ""))[:80]
-    return Fault(item["msg"].lower(), document.where, document.line_of(place), dotted(place), found)
+    missing = item["type"].startswith("missing")
+    extra = item["type"] in ("extra_forbidden", "unexpected_keyword_argument")
+    found = "" if missing else str(item.get("input", ""))[:80]
+    name = place[-1] if place else "plan"
+    way = f"add {name}" if missing else f"remove {name}, or correct its spelling" if extra else f"correct {name}"
+    ways = (way, "compare with a shipped plan (timing-two-arm)")
+    message = (
+        "this is needed and missing" if missing else "a plan has no such entry" if extra else item["msg"].lower()
+    )
+    return Fault(message, document.where, document.line_of(place), dotted(place), found, ways_out=ways)
 
 
-def _contradictions(plan: Plan) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
+@dataclass(frozen=True, slots=True)
+class _Contradiction:
+    """A fault of a plan before it has a line, with a way out."""
+
+    place: tuple[str | int, ...]
+    message: str
+    found: str
+    allowed: str
+    way_out: str
+
+
+def _contradictions(plan: Plan) -> Iterator[_Contradiction]:
     days = [visit.day for visit in plan.outcome.visits]
     if plan.arms.compared == plan.arms.reference:
-        yield ("arms",), "an arm is compared with itself", plan.arms.compared, "two arms"
+        way = "name the two arms as the allocation does"
+        yield _Contradiction(("arms",), "an arm is compared with itself", plan.arms.compared, "two arms", way)
     if plan.outcome.primary_day not in days:
-        yield ("outcome", "primary_day"), "the primary day is no visit", f"{plan.outcome.primary_day:g}", str(days)
+        found, way = f"{plan.outcome.primary_day:g}", "choose one of the visits, or add a visit of that day"
+        yield _Contradiction(("outcome", "primary_day"), "the primary day is no visit", found, str(days), way)
     if days != sorted(set(days)):
-        yield ("outcome", "visits"), "visits are not in order of their days", str(days), str(sorted(set(days)))
-    for number, visit in enumerate(plan.outcome.visits):
-        if not visit.from_day <= visit.day <= visit.to_day:
-            yield ("outcome", "visits", number), "a visit lies outside its own window", f"{visit.day:g}", ""
-        if number and visit.from_day <= plan.outcome.visits[number - 1].to_day:
-            yield ("outcome", "visits", number), "windows cross: a rating could count twice", f"day {visit.day:g}", ""
+        allowed, way = str(sorted(set(days))), "list each visit once, earliest first"
+        yield _Contradiction(("outcome", "visits"), "visits are not in order of their days", str(days), allowed, way)
+    yield from _windows(plan)
     yield from _content(plan)
 
 
-def _content(plan: Plan) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
+def _windows(plan: Plan) -> Iterator[_Contradiction]:
+    for number, visit in enumerate(plan.outcome.visits):
+        place, span = ("outcome", "visits", number), f"{visit.from_day:g} to {visit.to_day:g}"
+        if not visit.from_day <= visit.day <= visit.to_day:
+            way = "widen from_day and to_day until they hold the day"
+            yield _Contradiction(place, "a visit lies outside its own window", f"{visit.day:g}", span, way)
+        if number and visit.from_day <= plan.outcome.visits[number - 1].to_day:
+            before = plan.outcome.visits[number - 1].to_day
+            way = "begin the window later, or end the one before earlier"
+            message = "windows cross: a rating could count twice"
+            yield _Contradiction(
+                place, message, f"day {visit.day:g}, from {visit.from_day:g}", f"after {before:g}", way
+            )
+
+
+def _content(plan: Plan) -> Iterator[_Contradiction]:
     composite = any(event.strategy is Strategy.COMPOSITE for event in plan.estimand.events)
     if composite and plan.estimand.failure_points is None:
-        yield ("estimand", "failure_points"), "a composite strategy needs the value that a failure is given", "", ""
+        message = "a composite strategy needs the value that a failure is given"
+        way = "add failure_points, such as 40, the worst score of the Y-BOCS"
+        yield _Contradiction(("estimand", "failure_points"), message, "none", "a number", way)
     if plan.sensitivity.draws < 2:
-        yield (
-            ("sensitivity", "draws"),
-            "pooling needs at least two imputations",
-            str(plan.sensitivity.draws),
-            "2 or more",
-        )
+        message, found = "pooling needs at least two imputations", str(plan.sensitivity.draws)
+        yield _Contradiction(("sensitivity", "draws"), message, found, "2 or more", "take 100")
     known = [f"{name}.{criterion.id}" for name in outcome_ids() for criterion in load_outcome(name).criteria]
     for number, criterion in enumerate(plan.response.criteria):
         if criterion not in known:
-            yield ("response", "criteria", number), "there is no such outcome rule", criterion, ", ".join(known)
+            near = get_close_matches(criterion, known, 1)
+            way = f"did you mean {near[0]}?" if near else "choose one of these"
+            place = ("response", "criteria", number)
+            yield _Contradiction(place, "there is no such outcome rule", criterion, ", ".join(known), way)
 
 
 def plan_digest(plan: Plan) -> str:
