@@ -67,7 +67,7 @@ function behaviour(app, open, may) {
     h("h3", {}, "Coaching"),
     h("div.b-group", {}, app.plan.codes.coaching.map(({ code: what, title: text }) => h("button", { type: "button", disabled: !may, "data-key": `coach-${what}`, on: { click: tap({ type: "coaching", what }, text) } }, text))),
     h("h3", {}, "Expectancy"),
-    h("div.b-group", {}, h("button", { type: "button", disabled: !may, on: { click: () => expectancy(app, false, block) } }, "Before…"), h("button", { type: "button", disabled: !may, on: { click: () => expectancy(app, true, block) } }, "After…")),
+    h("div.b-group", {}, h("button", { type: "button", disabled: !may, "data-key": "expect-before", on: { click: () => expectancy(app, false, block) } }, "Before…"), h("button", { type: "button", disabled: !may, "data-key": "expect-after", on: { click: () => expectancy(app, true, block) } }, "After…")),
     app.status.series.anxiety.length || app.status.advice.some((one) => one.rule_id.includes("anxiety")) || app.hints.anxiety ? anxiety(app, may) : h("button.link", { type: "button", on: { click: () => { app.hints.anxiety = true; app.render(); } } }, "Steps for paradoxical anxiety"),
     falls(app, may));
 }
