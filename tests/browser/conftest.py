@@ -153,6 +153,8 @@ SPEEDS = {
     "late": 1,
     "lock": 1,
     "anxiety": 1,
+    "everywhere-390": 1,
+    "everywhere-768": 1,
     "ten": 1,
     "clock": 1,
     "kept": 1,

@@ -268,3 +268,14 @@ def sign(prescriber, log):
     page.check("text=I have reviewed")
     page.click('button:has-text("Sign as")')
     page.wait_for_selector('.mark.good:has-text("signed")')
+
+
+# --- accessibility ---
+
+TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+SMALL = """() => [...document.querySelectorAll('button, a.button, summary')]
+  .filter((one) => one.offsetParent && !one.closest('[inert]') && (one.offsetHeight < 55.5 || one.offsetWidth < 55.5))
+  .map((one) => `small: ${one.textContent.slice(0, 30)} ${one.offsetWidth}x${one.offsetHeight}`)"""
+PAGE_TARGETS = """() => [...document.querySelectorAll('main button, main a.button')]
+  .filter((one) => one.offsetParent && one.offsetHeight < 43.5)
+  .map((one) => `small: ${one.textContent.slice(0, 30)} ${one.offsetWidth}x${one.offsetHeight}`)"""
