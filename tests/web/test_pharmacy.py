@@ -98,6 +98,8 @@ def test_the_pharmacist_sees_how_the_kit_is_made(signed_in, sealed):
         "50 mL at 75 mL/h",
         "over 40 min, iv infusion",
     ]
+    assert f"KIT {kit}\nParticipant B1-001\n50 mL at 75 mL/h\n" in shown.content.decode()
+    assert "{{" not in shown.content.decode()
     assert preparations.made_for("kerp-b") == []  # looking writes nothing
 
 
