@@ -22,11 +22,10 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from bad_network import BadNetwork
 from playwright.sync_api import Error
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-from bad_network import BadNetwork  # noqa: E402  beside this file
 
 CHROMIUM = next(
     (path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), "/usr/bin/chromium"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
+from datetime import datetime
 
 import numpy as np
 import pytest
+from bad_network import BadNetwork
 from playwright.sync_api import Error
 
 
@@ -142,6 +146,308 @@ def test_a_locked_screen_hides_data_and_goes_on_recording(served, person):
     nurse.page.fill("#lock input", served.password)
     nurse.page.press("#lock input", "Enter")
     nurse.page.wait_for_selector("#lock", state="hidden")
+
+
+# --- ten minutes without contact ---
+
+
+def test_ten_minutes_without_contact_with_reload_and_killed_browser_come_once_each_at_their_own_minute(
+    served, killable
+):
+    nurse = killable.person("nurse")
+    log = served.log("ten")
+    nurse.open(log)
+    nurse.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    began = served.now()
+    nurse.context.set_offline(True)
+    nurse.tab("now")
+    nurse.tap("suds-10")
+    served.later(2)
+    nurse.tap("suds-20")
+    nurse.page.wait_for_selector("text=2 WAITING")
+    served.later(2)
+    nurse.page.reload()
+    nurse.ready()
+    nurse.tab("now")
+    nurse.tap("suds-30")
+    nurse.page.wait_for_selector("text=3 WAITING")
+    killable.kill()
+    served.later(3)
+    again = killable.person("nurse", offline=True)
+    again.bedside(log)
+    again.page.wait_for_selector("text=3 WAITING")
+    again.tab("now")
+    again.tap("suds-40")
+    served.later(3)
+    again.tap("suds-50")
+    again.page.wait_for_selector("text=5 WAITING")
+    again.context.set_offline(False)
+    again.page.goto(f"/account/login/?next=/bedside/{log}/dosing-1/")  # the sign-in may have ended with the browser
+    again.sign_in()
+    again.ready()
+    again.saved(30)
+    assert left_on_disk(again) == 0
+    entries = [one for one in again.entries() if one["event"]["type"] == "suds"]
+    assert ratings(entries) == [10, 20, 30, 40, 50]
+    assert len(set(ids(entries))) == 5
+    assert all(one["queued"] for one in entries[:4])
+    minutes = [(datetime.fromisoformat(one["wall_clock"]) - began).total_seconds() / 60 for one in entries]
+    passed_min = (served.now() - began).total_seconds() / 60
+    assert [round(later - minutes[0]) for later in minutes[:3]] == [0, 2, 4]
+    assert 10 <= minutes[-1] - minutes[0] <= passed_min
+    assert minutes == sorted(minutes)
+    assert all(abs(one["clock_offset_ms"]) < 2000 for one in entries)
+    again.context.close()
+
+
+def left_on_disk(one) -> int:
+    return one.page.evaluate("async () => (await (await import('/static/bedside/store.js')).all('outbox')).length")
+
+
+# --- the device's clock ---
+
+HOUR_MS = 3_600_000
+
+
+def opened(served, person, name):
+    """The session of this name, opened by whoever comes first."""
+    nurse, log = person(served, "nurse"), served.log(name)
+    seen = served.__dict__.setdefault("opened", set())
+    nurse.bedside(log) if name in seen else nurse.open(log)
+    seen.add(name)
+    nurse.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    nurse.tab("now")
+    return nurse
+
+
+def enter(nurse, value, true_times):
+    """One rating, and when it was really made."""
+    nurse.tap(f"suds-{value}")
+    true_times[value] = nurse.served.now()
+
+
+def by_value(nurse, since):
+    new = nurse.entries()[since:]
+    return {one["event"]["value"]: one for one in new if one["event"]["type"] == "suds"}
+
+
+def off_s(entry, true_time) -> float:
+    return abs((datetime.fromisoformat(entry["wall_clock"]) - true_time).total_seconds())
+
+
+def test_what_is_entered_after_the_devices_clock_was_set_is_kept_and_flagged_also_after_a_reload(served, person):
+    nurse = opened(served, person, "clock")
+    since, true_times = len(nurse.entries()), {}
+    enter(nurse, 10, true_times)
+    nurse.saved()
+    nurse.context.set_offline(True)
+    nurse.page.wait_for_selector(".b-badge:has-text('NO CONTACT')")
+    enter(nurse, 20, true_times)
+    nurse.page.wait_for_selector("text=1 WAITING")
+    nurse.set_clock(HOUR_MS)
+    enter(nurse, 30, true_times)
+    nurse.page.wait_for_selector("text=2 WAITING")
+    nurse.page.reload()
+    nurse.ready()
+    nurse.tab("now")
+    enter(nurse, 40, true_times)
+    nurse.page.wait_for_selector("text=3 WAITING")
+    assert "clock off" in nurse.page.inner_text(".b-badge")
+    nurse.context.set_offline(False)
+    nurse.saved()
+    found = by_value(nurse, since)
+    assert sorted(found) == [10, 20, 30, 40]
+    assert all(off_s(found[value], true_times[value]) < 3 for value in found)  # the minute is right all the same
+    assert abs(found[10]["clock_offset_ms"]) < 2000
+    assert all(abs(found[value]["clock_offset_ms"] - HOUR_MS) < 2000 for value in (30, 40))
+    flagged = {flag["text"] for flag in nurse.status()["flags"] if flag["kind"] == "clock_offset"}
+    assert any("off by 3600" in text or "off by 3599" in text for text in flagged)
+
+    # such a device may not start an administration, and after a reload it still may not
+    for _ in range(2):
+        nurse.page.evaluate(
+            "void globalThis.kerp.ask({ type: 'administration_start', route: 'iv', rate_ml_per_h: 48 })"
+        )
+        nurse.page.wait_for_selector("dialog[open] .b-reasons")
+        assert "this device is 3600" in nurse.page.inner_text("dialog[open] .b-reasons").replace("3599.9", "3600")
+        nurse.page.keyboard.press("Escape")
+        nurse.page.reload()
+        nurse.ready()
+    nurse.set_clock(0)
+    nurse.page.wait_for_selector(".b-badge:not(:has-text('clock off'))")
+
+
+def test_a_clock_that_was_set_while_the_page_was_not_running_marks_what_waited(served, person):
+    nurse = opened(served, person, "clock")
+    nurse.page.evaluate("globalThis.kerp.measure()")
+    since, true_times = len(nurse.entries()), {}
+    nurse.context.set_offline(True)
+    enter(nurse, 60, true_times)
+    nurse.page.wait_for_selector("text=1 WAITING")
+    nurse.page.evaluate("(ms) => localStorage.setItem('test-clock', ms)", -2 * HOUR_MS)  # this page does not know
+    nurse.page.reload()
+    nurse.ready()
+    nurse.tab("now")
+    enter(nurse, 70, true_times)
+    nurse.page.wait_for_selector("text=2 WAITING")
+    nurse.context.set_offline(False)
+    nurse.saved()
+    found = by_value(nurse, since)
+    assert sorted(found) == [60, 70]
+    assert off_s(found[60], true_times[60]) < 3
+    assert off_s(found[70], true_times[70]) > 3000  # nobody could know: counted on by a clock that had been set
+    assert abs(found[70]["clock_offset_ms"] + 2 * HOUR_MS) < 2000  # so it says by how much
+    assert nurse.page.evaluate("globalThis.kerp.clock.off")
+
+
+# --- nothing is taken for another, nothing takes another along ---
+
+
+def put(nurse, value, **more):
+    """An entry as the buttons make it, under an id of the test's choice."""
+    return nurse.page.evaluate(
+        "async ([value, more]) => globalThis.kerp.record({ type: 'suds', value }, more)", [value, more]
+    )["id"]
+
+
+def test_the_same_id_with_another_content_is_refused_flagged_and_laid_aside_where_somebody_looks(served, person):
+    nurse = opened(served, person, "kept")
+    same = put(nurse, 30)
+    nurse.saved()
+    answers = []
+    nurse.page.on("response", lambda answer: answers.append(answer.status) if "/entries" in answer.url else None)
+    put(nurse, 90, id=same)
+    nurse.page.wait_for_selector("text=1 TO LOOK AT")
+    assert 409 in answers
+    assert left_on_disk(nurse) == 0
+    assert [one["event"]["value"] for one in nurse.entries() if one["id"] == same] == [30]
+    nurse.page.reload()
+    nurse.ready()
+    nurse.page.wait_for_selector("text=1 TO LOOK AT")
+    nurse.tap("badge")
+    assert "The same id is in the record with other content" in nurse.page.inner_text("#panel")
+    nurse.page.click("text=Show it")
+    assert '"value": 90' in nurse.page.inner_text("dialog[open] pre")
+    nurse.page.keyboard.press("Escape")
+    status, answer = nurse.page.evaluate(
+        """async (id) => {
+          const { api, device } = globalThis.kerp;
+          const entries = [{ id, event: { type: "urge", value: 5 }, occurred_ms: 1 }];
+          const answer = await api.call(api.base() + "entries", { body: { device, entries } });
+          return [answer.status, answer.data];
+        }""",
+        same,
+    )
+    assert status == 409
+    assert [one["result"] for one in answer["outcomes"]] == ["conflict"]
+    assert "write a correction" in answer["outcomes"][0]["faults"][0]["ways_out"][0]
+    assert stored_flags(served, same) == ["same_id_other_content"] * 2
+
+
+def stored_flags(served, entry_id):
+    with closing(sqlite3.connect(next(served.data.rglob("kerp.sqlite3")))) as database:
+        rows = database.execute("SELECT kind FROM kerp_flag WHERE entry_id = ?", [entry_id.replace("-", "")])
+        return [kind for (kind,) in rows]
+
+
+def test_an_entry_that_cannot_be_read_takes_no_other_along(served, person):
+    nurse = opened(served, person, "kept")
+    nurse.context.set_offline(True)
+    good = [put(nurse, 11)]
+    bad = put(nurse, 12, at=10**15)  # a minute that no record can hold
+    good.append(put(nurse, 13))
+    nurse.page.wait_for_selector("text=3 WAITING")
+    nurse.context.set_offline(False)
+    nurse.page.wait_for_selector("text=TO LOOK AT")
+    there = set(ids(nurse.entries()))
+    assert set(good) <= there
+    assert bad not in there
+    assert left_on_disk(nurse) == 0
+
+
+def test_a_server_that_is_slow_to_answer_is_waited_for_and_not_given_the_same_work_for_ever(served, person, chromium):
+    network = BadNetwork(served.port, seed=1)
+    context = chromium.new_context(base_url=network.url)
+    context.add_init_script(  # all patience a quarter of what it is at the bedside, so that the test is short
+        "const given = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = (ms) => given(ms / 4);"
+    )
+    nurse = person(served, "nurse", context=context)
+    try:
+        nurse.bedside(served.log("kept"))
+        network.delay_s = 2.6
+        one = put(nurse, 44)
+        nurse.saved(25)
+        assert ids(nurse.entries()).count(one) == 1
+    finally:
+        network.close()
+
+
+def test_two_tabs_write_at_the_same_moment_and_neither_writes_over_the_other(served, person):
+    nurse = opened(served, person, "kept")
+    other = nurse.context.new_page()
+    other.goto(f"/bedside/{served.log('kept')}/dosing-1/")
+    other.wait_for_selector("#head:not([hidden]) .b-clock")
+    nurse.context.set_offline(True)
+    for page in (nurse.page, other):
+        page.evaluate(
+            """() => { Date.now = () => 1.8e12; globalThis.put = Promise.all(Array.from({ length: 40 }, (_, value) =>
+              globalThis.kerp.record({ type: "urge", value }))); }"""
+        )
+    made = [one["id"] for page in (nurse.page, other) for one in page.evaluate("globalThis.put")]
+    assert len(set(made)) == 80
+    assert left_on_disk(nurse) == 80
+    other.close()
+    nurse.context.set_offline(False)
+    nurse.saved(20)
+    entries = ids(nurse.entries())
+    assert all(entries.count(one) == 1 for one in made)
+
+
+def test_saved_is_never_shown_while_something_waits_on_the_disk(served, person):
+    nurse = opened(served, person, "kept")
+    nurse.context.set_offline(True)
+    wrong = nurse.page.evaluate(
+        """async () => {
+          const { outbox } = globalThis.kerp, wrong = [];
+          for (let value = 0; value < 30; value++) {
+            const id = crypto.randomUUID();
+            const looks = [outbox.refresh(), outbox.refresh()];
+            setTimeout(() => looks.push(outbox.refresh()), Math.random() * 8);
+            await globalThis.kerp.record({ type: "urge", value }, { id });
+            looks.push(outbox.refresh());
+            const here = () => outbox.waiting.filter((row) => row.entry.id === id).length;
+            if (here() !== 1) wrong.push([value, "put", here()]);
+            await Promise.all(looks);
+            if (here() !== 1) wrong.push([value, "looked at", here()]);
+          }
+          return wrong;
+        }"""
+    )
+    assert wrong == []
+    assert left_on_disk(nurse) == nurse.page.evaluate("globalThis.kerp.outbox.count") == 30
+    nurse.context.set_offline(False)
+    nurse.saved(30)
+
+
+def test_a_device_that_was_cleared_still_keeps_what_is_entered_afterwards(served, person):
+    nurse = opened(served, person, "kept")
+    nurse.saved()
+    nurse.tap("badge")
+    nurse.tap("clear")
+    nurse.page.wait_for_selector("text=Nothing of this session is on this device any more.")
+    nurse.page.evaluate("globalThis.kerp.refresh()")
+    nurse.page.evaluate("globalThis.kerp.snapshot()")
+    nurse.context.set_offline(True)
+    one = put(nurse, 77)
+    nurse.page.reload()
+    nurse.ready()
+    nurse.page.wait_for_selector("text=1 WAITING")
+    nurse.context.set_offline(False)
+    nurse.saved()
+    assert one in ids(nurse.entries())
+
+
+# --- random faults, one page (many at once: test_bedside_faults.py) ---
 
 
 def faulty_session(served, person, name, seed, steps):

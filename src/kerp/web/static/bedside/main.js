@@ -161,7 +161,7 @@ class App {
   async record(event, { at, text = "", undo = true, id = crypto.randomUUID() } = {}) {
     this.clock.look();
     at ??= this.clock.now();
-    const entry = { id, event, occurred_ms: Math.round(at), clock_offset_ms: this.clock.offset, queued: false };
+    const entry = { id, event, occurred_ms: Math.round(at), clock_offset_ms: this.clock.offset, queued: !this.contact };
     if (!(await this.keep(entry))) return null;
     navigator.vibrate?.(15);
     this.say(text || event.type.replaceAll("_", " "), undo ? entry : null);

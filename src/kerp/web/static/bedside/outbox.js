@@ -55,9 +55,12 @@ export class Outbox extends EventTarget {
         opened.set(row.order, { iv: row.iv, entry });
       } catch { /* a key of another time: kept, shown as foreign */ }
     }
+    const before = this.summary();
     Object.assign(this, { waiting, aside, opened, foreign: rows.length - waiting.length });
-    this.dispatchEvent(new Event("change"));
+    if (this.summary() !== before) this.dispatchEvent(new Event("change"));
   }
+
+  summary() { return [this.waiting.map((row) => row.order), this.aside.map((row) => row.id), this.foreign].join("|"); }
 
   // Put one entry on the disk. Resolves when it is there.
   async put(entry) {

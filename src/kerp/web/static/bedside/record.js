@@ -104,7 +104,7 @@ function device(app) {
     h("div.b-group", {}, h("button", { type: "button", "data-key": "theme", on: { click: () => { localStorage.setItem("kerp-bedside-theme", other); document.documentElement.dataset.theme = other; app.render(); } } }, other === "dark" ? "Dark" : "Light"),
       h("button", { type: "button", "data-key": "pin", on: { click: () => pin(app) } }, "PIN for unlocking…"),
       h("a.button", { href: "/bedside/" }, "Leave the session"),
-      h("button", { type: "button", disabled: app.outbox.count + app.outbox.foreign > 0, on: { click: () => wipe(app) } }, "Clear this device")));
+      h("button", { type: "button", "data-key": "clear", disabled: app.outbox.count + app.outbox.foreign > 0, on: { click: () => wipe(app) } }, "Clear this device")));
 }
 
 function pin(app) {
