@@ -219,3 +219,73 @@ def test_memory_stays_flat_as_the_population_grows():
     before = peak_mib()
     compare(request(["concurrent-single"], count=20 * BLOCK, seed=1))
     assert peak_mib() < before + 40
+
+
+def test_every_scale_of_the_model_stands_in_the_tables_of_an_arm(few):
+    one = few.arms["sequential"]
+    assert {f"{name}_session_10" for name in ("suds_answered", "expectancy", "urge", "rituals_per_h")} <= set(
+        one.scales
+    )
+    assert {f"{name}_dose_1" for name in ("ocdvas", "felt_effect", "cadss", "yboccs")} <= set(one.scales)
+    measures = {row[1] for row in rows(few) if row[0] == "sequential"}
+    assert measures >= set(one.scales) | {"suds_session_1"}
+    units = {row[1]: row[3] for row in rows(few) if row[0] == "sequential"}
+    assert (units["aybocs_rated"], units["rituals_counted"], units["cadss_dose_1"]) == ("day", "session", "min")
+
+
+def test_a_curve_of_distress_begins_with_the_session_and_is_read_every_five_minutes(few):
+    one = few.arms["erp-alone"]
+    assert one.suds[0].at == (0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0)
+    people = draw(300, 9)
+    untreated = 100 * people.parameters["V0"] * (1 - people.traits["avoidance"])
+    assert one.suds[0].mean[0] == pytest.approx(untreated.mean(), abs=1.0)  # three in a hundred have left
+    assert one.suds[0].mean[-1] < one.suds[0].mean[0] - 20
+
+
+def test_only_the_altered_state_moves_felt_effect_and_cadss_and_ketamine_moves_both():
+    found = compare(request(["midazolam", "ketamine-alone"], count=200, seed=4)).arms
+    for name in ("felt_effect_dose_1", "cadss_dose_1"):
+        assert not any(found["midazolam"].scales[name].mean) if name in found["midazolam"].scales else True
+        drugged = found["ketamine-alone"].scales[name]
+        by_minute = dict(zip(drugged.at, drugged.mean, strict=True))
+        assert by_minute[40] > 4 * by_minute[230]
+    by_minute = dict(
+        zip(
+            found["ketamine-alone"].scales["cadss_dose_1"].at,
+            found["ketamine-alone"].scales["cadss_dose_1"].mean,
+            strict=True,
+        )
+    )
+    assert by_minute[40] == pytest.approx(7.7, abs=2.0)  # the published mean at 40 min the link was set to
+
+
+def test_a_shorter_window_sees_the_drug_earlier_and_loses_it_sooner():
+    one = compare(request(["ketamine-alone"], typical=True)).arms["ketamine-alone"]
+    hour = dict(zip(one.scales["yboccs_dose_1"].at, one.scales["yboccs_dose_1"].mean, strict=True))
+    assert hour[-10] == one.latent.mean[0].__round__()
+    assert hour[110] < hour[20]
+    day = dict(zip(one.scales["aybocs_rated"].at, one.scales["aybocs_rated"].mean, strict=True))
+    assert all(float(points).is_integer() for points in day.values())
+    assert abs(day[1] - one.latent.mean[1]) <= 1.0
+    assert day[7] > day[1]
+
+
+def test_answers_are_in_fives_and_whole_points_without_digit_preference(few):
+    assert all(value % 5 == 0 for values in few.arms["erp-alone"].scales["suds_answered_session_1"].bands.values()
+               for value in values[:1])  # fmt: skip
+    plain = compare(request(["erp-alone"], count=50, seed=9, processes=without(("digits",)))).arms["erp-alone"]
+    assert any(value % 5 for value in plain.scales["suds_answered_session_1"].bands[0.5])
+
+
+def test_rituals_are_counted_as_often_as_their_rate_says(few):
+    one = few.arms["erp-alone"]
+    for session in range(10):
+        rate = np.mean(one.scales[f"rituals_per_h_session_{session + 1}"].mean)
+        assert one.scales["rituals_counted"].mean[session] == pytest.approx(rate, abs=0.2)
+
+
+def test_a_reading_at_the_start_is_the_same_in_both_engines():
+    pytest.importorskip("jax")
+    both = [compare(request(["concurrent-single"], count=40, seed=2, engine=engine)) for engine in ("numpy", "jax")]
+    for name, track in both[0].arms["concurrent-single"].scales.items():
+        assert np.allclose(track.mean, both[1].arms["concurrent-single"].scales[name].mean, atol=1e-6), name

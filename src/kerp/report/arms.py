@@ -13,6 +13,7 @@ from kerp.learning.priors import names, priors
 from kerp.report.figure import COLOURS, SOFT, STYLES, drawn
 from kerp.report.page import Facts, Figure, Listing, Page, Section, Table, Text, inline_svg, render
 from kerp.simulate.population.compare import ArmResult, Comparison
+from kerp.simulate.population.readings import AFTER_DOSE
 from kerp.simulate.population.table import as_csv, as_parquet, contract, known
 
 NOT_EVIDENCE = (
@@ -20,6 +21,10 @@ NOT_EVIDENCE = (
     "the drug couplings are open, and the ranking of the arms follows them."
 )
 Picture = tuple[str, bytes]
+_SCALE_NAMES = {
+    "ocdvas": "OCD-VAS, 0-10", "felt_effect": "felt effect, 0-10", "cadss": "CADSS, 0-92", "yboccs": "YBOCCS, 0-40",
+    "expectancy": "expectancy, 0-100", "urge": "urge, 0-100", "rituals_per_h": "overt rituals per hour",
+}  # fmt: skip
 
 
 def write_comparison(result: Comparison, folder: Path | str) -> None:
@@ -53,6 +58,7 @@ def page(result: Comparison, pictures: Mapping[str, Picture]) -> Page:
         Section("what", "What was run", (Text(NOT_EVIDENCE, "warning"), Facts(_facts(result)))),
         Section("severity", "Severity over time", _severity(result, pictures)),
         Section("session", "Distress in session", _distress(result, pictures)),
+        Section("scales", "Other scales", _scales(result)),
         Section("response", "Response by its definitions", _response(result, pictures)),
         Section("loop", "The loop number", _loop_blocks(result, pictures)),
         Section("safety", "Safety indices", _safety(result)),
@@ -218,6 +224,31 @@ def _distress(result: Comparison, pictures: Mapping[str, Picture]) -> tuple[Any,
         return (Text("No arm has an exposure session."),)
     caption = "Distress within the first and the last session. Under the drug, dissociation adds its own distress."
     return (_figure(pictures, "suds", caption, "SUDS by minute of the session; numbers below.", table),)
+
+
+def _scales(result: Comparison) -> tuple[Any, ...]:
+    """What the other scales show after the first dose and in the first and last session; the table holds all."""
+    acute, within = [], []
+    for arm in result.arms.values():
+        named = [(name, arm.scales.get(f"{name}_dose_1")) for name in AFTER_DOSE]
+        for name, track in named:
+            for minute, mean, sd in zip(track.at, track.mean, track.sd, strict=True) if track else ():
+                acute.append((arm.id, _SCALE_NAMES[name], f"{minute:g}", f"{mean:.1f}", f"{sd:.1f}"))
+        for session in sorted({min(arm.suds, default=0), max(arm.suds, default=0)} if arm.suds else ()):
+            for name in ("expectancy", "urge", "rituals_per_h", "ocdvas"):
+                track = arm.scales[f"{name}_session_{session + 1}"]
+                within.append(
+                    (arm.id, _SCALE_NAMES[name], session + 1, f"{track.mean[0]:.1f}", f"{track.mean[-1]:.1f}")
+                )
+    text = Text(
+        "Means. The OCD-VAS is read outside exposure; the YBOCCS asks about the past hour, so its first readings "
+        "still hold the time before the dose. Felt effect and CADSS are apart from SUDS, or learning and "
+        "dissociation could not be told apart. Midazolam and saline have no effect in this model. comparison.csv "
+        "holds every reading, the A-YBOCS of every day, SUDS as answered, and rituals counted."
+    )
+    first = Table("After the first dose", ("arm", "scale", "min after T0", "mean", "SD"), acute, numeric=(2, 3, 4))
+    columns = ("arm", "scale", "session", "at its start", "at its end")
+    return (text, first, Table("In the first and the last session", columns, within, numeric=(2, 3, 4)))
 
 
 def _response(result: Comparison, pictures: Mapping[str, Picture]) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,8 @@ from kerp.simulate.population import compiled, stepping
 from kerp.simulate.population.grid import Grid, build
 from kerp.simulate.population.outcome import definitions, latent, session_signals, shares, visits
 from kerp.simulate.population.process import ALL, NONE, Block, Processes, conduct, given
+from kerp.simulate.population.readings import AFTER_DOSE, IN_SESSION, Places
+from kerp.simulate.population.scales import Scales
 from kerp.simulate.population.spread import Spread
 
 ENGINES = ("numpy", "jax")
@@ -54,7 +56,10 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class ArmResult:
-    """One arm. `responses` by definition: share of people at each rated day. `safety`: indices and counts."""
+    """One arm. `responses` by definition: share of people at each rated day. `safety`: indices and counts.
+
+    `suds` by session, over minutes since its start.
+    """
 
     id: str
     title: str
@@ -67,6 +72,7 @@ class ArmResult:
     responses: dict[str, list[float]]
     loop_number: Track
     suds: dict[int, Track]
+    scales: dict[str, Track]  # every other scale, `cadss_dose_1` over minutes, `aybocs_rated` over days
     safety: dict[str, float]
 
 
@@ -155,20 +161,19 @@ class _Tally:
         self.days = days_of(arm)
         self.rated_days = tuple(sorted({self.grid.start[0].item(), *(d for d in arm.rating_days if d != 0)}))
         self.rules = definitions()
-        self.in_sessions = self.grid.in_sessions()
+        self.scales = Scales(arm, self.grid, self.days)
         self.day_ends = tuple(self.grid.panel_ending_at(float(day)) for day in self.days[1:])
         top = 40.0
         self.severity = [Spread(self.days.size, 0.0, limit) for limit in (top, top / 2, top / 2)]
         self.rated = Spread(len(self.rated_days), 0.0, top)
         self.loop = Spread(self.days.size, -1e3, 1e3, scale=0.01)
-        self.suds = Spread(len(self.in_sessions), 0.0, 100.0)
         self.met = dict.fromkeys(self.rules, np.zeros(len(self.rated_days)))
         self.counts: dict[str, float] = {}
         self.people = 0
 
     def add(self, people: Population, block: Block) -> None:
         request = self.request
-        walked = walk(request, self.arm, people, block, self.grid, (*self.in_sessions, *self.day_ends))
+        walked = walk(request, self.arm, people, block, self.grid, (*self.scales.watch, *self.day_ends))
         parts = latent(walked.model, walked.p, walked.track, self.grid, self.days)
         for spread, values in zip(self.severity, (parts[0] + parts[1], parts[0], parts[1]), strict=True):
             spread.add(values)
@@ -177,13 +182,14 @@ class _Tally:
         self.rated.add(seen.rated)
         for name, number in shares(seen, self.rules).items():
             self.met[name] = self.met[name] + number
-        self._signals(people, walked)
+        self._signals(people, walked, block, on)
         self.people += people.count
 
-    def _signals(self, people: Population, walked: Walked) -> None:
-        shown = session_signals(walked.model, walked.p, walked.track, self.grid, walked.drug, walked.doing)
-        sessions = len(self.in_sessions)
-        self.suds.add(100.0 * shown.D[:sessions])
+    def _signals(self, people: Population, walked: Walked, block: Block, on: Processes) -> None:
+        sessions = len(self.scales.sessions)
+        where = (*self.scales.sessions.which, *[-1] * (len(walked.track.watch) - sessions))
+        shown = session_signals(walked.model, walked.p, walked.track, self.grid, walked.drug, walked.doing, where)
+        self.scales.add(people, shown, walked, block, on)
         self.loop.add(self._loop_numbers(walked))
         lam, V, D = shown.lam[:sessions], shown.V[:sessions], shown.D[:sessions]
         if sessions:
@@ -208,10 +214,9 @@ class _Tally:
 
     def _loop_numbers(self, walked: Walked) -> Column:
         """R at the end of every day, 1 at the start by construction."""
-        rows = (
-            2 * self.grid.count + int(self.grid.closes.sum()) + len(self.in_sessions) + np.arange(len(self.day_ends))
-        )
-        states = type(walked.track.states)(*(field[len(self.in_sessions) :] for field in walked.track.states))
+        before = len(self.scales.watch)
+        rows = 2 * self.grid.count + int(self.grid.closes.sum()) + before + np.arange(len(self.day_ends))
+        states = type(walked.track.states)(*(field[before:] for field in walked.track.states))
         u = Inputs(walked.drug.E[rows], walked.drug.F[rows], walked.drug.P[rows], 0.0, 0.0, 1.0)
         numbers = walked.model.observe(np, states, walked.p, u, Phase.BETWEEN).R
         start = walked.model.observe(np, walked.track.rest, walked.p, Inputs(), Phase.BETWEEN).R
@@ -236,20 +241,34 @@ class _Tally:
             rated_valid=tuple(self.arm.rating_valid(day) for day in self.rated_days),
             responses=responses,
             loop_number=_track(self.loop, days),
-            suds=self._suds(),
+            suds=dict(_by_place(self.scales.in_session["suds"], self.scales.sessions)),
+            scales=self._scales(days),
             safety={name: number / self.people for name, number in self.counts.items()},
         )
 
-    def _suds(self) -> dict[int, Track]:
-        """One curve per session, over minutes since its start."""
-        whole = _track(self.suds, tuple(self.grid.end[list(self.in_sessions)].tolist()))
-        found = {}
-        for index, session in enumerate(self.arm.sessions):
-            rows = [k for k, panel in enumerate(self.in_sessions) if self.grid.session[panel] == index]
-            minutes = tuple(round((whole.at[k] - session.day) * 1440.0, 3) for k in rows)
-            bands = {share: [values[k] for k in rows] for share, values in whole.bands.items()}
-            found[index] = Track(minutes, [whole.mean[k] for k in rows], [whole.sd[k] for k in rows], bands)
-        return found
+    def _scales(self, days: tuple[float, ...]) -> dict[str, Track]:
+        """Every other scale by name: `urge_session_3`, `cadss_dose_1`, `rituals_counted` by session."""
+        held, found = self.scales, {}
+        for name in IN_SESSION[1:]:
+            for index, track in _by_place(held.in_session[name], held.sessions):
+                found[f"{name}_session_{index + 1}"] = track
+        for name in AFTER_DOSE:
+            for index, track in _by_place(held.after_dose[name], held.doses):
+                found[f"{name}_dose_{index + 1}"] = track
+        if self.arm.sessions:
+            found["rituals_counted"] = _track(held.rituals, tuple(k + 1.0 for k in range(len(self.arm.sessions))))
+        return found | {"aybocs_rated": _track(held.aybocs, days)}
+
+
+def _by_place(spread: Spread, places: Places) -> Iterator[tuple[int, Track]]:
+    """One curve per session or dose, over minutes since its start."""
+    if not len(places):
+        return
+    whole = _track(spread, places.minutes)
+    for index, rows in places.groups().items():
+        bands = {share: [values[k] for k in rows] for share, values in whole.bands.items()}
+        at = tuple(whole.at[k] for k in rows)
+        yield index, Track(at, [whole.mean[k] for k in rows], [whole.sd[k] for k in rows], bands)
 
 
 def _track(spread: Spread, at: tuple[float, ...]) -> Track:

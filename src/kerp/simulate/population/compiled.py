@@ -35,8 +35,13 @@ def run(
     people = conduct.attends.shape[0]
     shaped = {name: xp.broadcast_to(xp.asarray(value, float), (people,)) for name, value in values.items()}
     obsession, compulsion, states, rest = jax.block_until_ready(function(shaped, inputs))
-    kept = type(rest)(*(np.asarray(field)[list(watch)] for field in states)) if watch else type(rest)(*rest)
+    kept = rest if not watch else type(rest)(*(_watched(*pair, watch) for pair in zip(states, rest, strict=True)))
     return Trajectory(np.asarray(obsession), np.asarray(compulsion), kept, rest, watch)
+
+
+def _watched(field: Any, at_start: Any, watch: Watch) -> Column:
+    """States after the watched panels; the start, -1, stands behind the last."""
+    return np.concatenate([np.asarray(field), np.asarray(at_start)[None]])[list(watch)]
 
 
 def panels(grid: Grid, drug: DrugInputs, conduct: Conduct, mct_factor: float) -> dict[str, Column]:

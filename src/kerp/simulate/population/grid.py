@@ -55,8 +55,12 @@ class Grid:
         return np.stack([self.start + 0.25 * self.days, self.start + 0.75 * self.days], axis=1).ravel()
 
     def moments(self, watch: tuple[int, ...] = ()) -> Column:
-        """Where the drug is needed: middles of all sub-steps, ends of closing panels, ends of watched panels."""
-        return np.concatenate([self.middles(), self.end[self.closes], self.end[list(watch)]])
+        """Where the drug is needed: middles of all sub-steps, ends of closing panels, ends of watched panels.
+
+        The watched panel -1 is the start.
+        """
+        watched = np.append(self.end, self.start[0])[list(watch)]
+        return np.concatenate([self.middles(), self.end[self.closes], watched])
 
     def in_sessions(self) -> tuple[int, ...]:
         """The panels of all exposure sessions."""

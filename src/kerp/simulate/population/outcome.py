@@ -94,19 +94,34 @@ def meets(rule: Rule, measures: Mapping[str, Column]) -> Column:
     return met
 
 
+def _intensity(grid: Grid, session: Column) -> Column:
+    """Planned intensity in each session, 0 outside."""
+    planned = {int(k): float(i) for k, i in zip(grid.session, grid.intensity, strict=True)}
+    return np.array([planned.get(int(k), 0.0) for k in session])
+
+
 def session_signals(
-    model: LearningModel, p: Any, track: Trajectory, grid: Grid, drug: DrugInputs, conduct: Conduct
+    model: LearningModel,
+    p: Any,
+    track: Trajectory,
+    grid: Grid,
+    drug: DrugInputs,
+    conduct: Conduct,
+    sessions: tuple[int, ...] | None = None,
 ) -> Signals:
-    """Signals at the end of every watched panel, (watched, people); absent people show nothing (NaN)."""
+    """Signals at the end of every watched panel, (watched, people); absent people show nothing (NaN).
+
+    `sessions` says in which session each watched panel is read (-1: in none) where that is not the panel's own.
+    """
     rows = 2 * grid.count + int(grid.closes.sum()) + np.arange(len(track.watch))
-    session = grid.session[list(track.watch)]
+    session = grid.session[list(track.watch)] if sessions is None else np.array(sessions, dtype=int)
     inside = session >= 0
     who = np.maximum(session, 0)
     u = Inputs(
         drug.E[rows],
         drug.F[rows],
         drug.P[rows],
-        conduct.intensity.T[who] * grid.intensity[list(track.watch)][:, None],
+        conduct.intensity.T[who] * _intensity(grid, session)[:, None],
         conduct.adherence.T[who],
         1.0,
     )

@@ -28,13 +28,17 @@ _STOPS = np.arange(0.25, 0.9, 0.125)  # an infusion stops at one of these shares
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Which processes run. `placebo`: a layer of published control arms, off by default (PAPER P40; MODEL.md)."""
+    """Which processes run. `placebo`: a layer of published control arms, off by default (PAPER P40; MODEL.md).
+
+    `digits`: people answer SUDS in fives.
+    """
 
     adherence: bool = True
     avoidance: bool = True
     dropout: bool = True
     intolerance: bool = True
     rater_error: bool = True
+    digits: bool = True
     sites: int = 1
     placebo: str = ""
 

@@ -49,13 +49,13 @@ def run(
 ) -> Trajectory:
     """Step everyone through the grid. `p` from `model.parameters(numpy, ...)`; `drug` at `grid.moments()`.
 
-    Watched states are those at the end of a panel before its session is closed.
+    Watched states are those at the end of a panel before its session is closed; the watched panel -1 is the start.
     """
     rest = state = model.init(np, p)
     people = conduct.attends.shape[0]
     shown = model.severity(np, state, p)
     obsession, compulsion = np.empty((2, grid.count, people), dtype=np.result_type(*shown, float))
-    kept: dict[int, Any] = {}
+    kept: dict[int, Any] = {-1: rest}
     wanted, closed = frozenset(watch), 0
     for k in range(grid.count):
         doing, mct = doing_in(grid, conduct, k), mct_factor if grid.mct[k] else 1.0

@@ -49,11 +49,18 @@ def rows(result: Comparison) -> Iterator[tuple[Any, ...]]:
             yield from _track_rows(name, measure, track, unit)
         for index, track in one.suds.items():
             yield from _track_rows(name, f"suds_session_{index + 1}", track, "min")
+        for measure, track in one.scales.items():
+            yield from _track_rows(name, measure, track, _unit(measure))
         for definition, shares in one.responses.items():
             for day, share in zip(one.rated.at, shares, strict=True):
                 yield (name, f"share {definition}", day, "day", share, *[None] * 6)
         for index_name, value in one.safety.items():
             yield (name, index_name, None, "", known(value), *[None] * 6)
+
+
+def _unit(measure: str) -> str:
+    """What `at` counts."""
+    return {"aybocs_rated": "day", "rituals_counted": "session"}.get(measure, "min")
 
 
 def _track_rows(arm: str, measure: str, track: Track, unit: str) -> Iterator[tuple[Any, ...]]:
