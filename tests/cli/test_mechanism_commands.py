@@ -6,8 +6,12 @@ import re
 import pytest
 from click.testing import CliRunner
 
+from kerp.base.data import path_of
 from kerp.base.errors import KerpError
 from kerp.cli.main import cli
+from kerp.evidence.references import references
+from kerp.learning.priors import priors
+from kerp.learning.registry import catalogue, model
 
 
 def run(*arguments):
@@ -130,3 +134,29 @@ def test_bad_input_is_refused_with_what_is_allowed_and_nothing_is_written(argume
 )
 def test_every_command_has_an_example(command):
     assert "Example:" in run(*command, "--help").output
+
+
+@pytest.mark.parametrize("model_id", [one for one in sorted(catalogue()) if one != "state-dependent"])
+def test_a_model_names_the_references_of_its_evidence(model_id):
+    data = json.loads(run("model", "show", model_id, "--json").output)
+    assert set(model(model_id).card.sources) <= set(data["sources"])
+    assert model(model_id).card.sources
+    shown = run("model", "show", model_id).output
+    assert all(f"{name}:" in shown for name in data["sources"])
+
+
+@pytest.mark.parametrize("name", ["kappa_a", "kappa_c", "kappa_p", "kappa_r", "eta0", "delta"])
+def test_every_signed_coupling_names_the_studies_behind_it_and_stays_an_assumption(name):
+    typical = priors()[name].typical
+    named = [one for one in typical.source.split("; ") if one in references()]
+    assert named
+    assert str(typical.mark) == "assumed"
+
+
+def test_pinning_a_schedule_again_prints_its_digests(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(path_of("schedules", "erp-alone").read_text().replace("sha256:", "sha256:0"))
+    assert "not the one this schedule was written for" in refused("arm", "show", path)
+    found = json.loads(run("arm", "pin", path, "--json").output)
+    assert found[str(path)]["erp-alone"].startswith("sha256:")
+    assert run("arm", "show", path).exit_code == 0

@@ -9,7 +9,7 @@ import click
 from kerp.cli.output import echo_json, echo_table, json_option
 
 if TYPE_CHECKING:
-    from kerp.learning.contract import LearningModel
+    from kerp.learning.contract import Card, LearningModel
 
 
 @click.group()
@@ -79,7 +79,16 @@ def _described(one: LearningModel) -> dict[str, Any]:
     ]
     head = {"id": card.id, "title": card.title, "idea": card.idea, "differs": card.differs}
     tail = {"predicts": card.predicts, "evidence": card.evidence}
-    return head | tail | {"equations": equations, "parameters": parameters}
+    return head | tail | {"equations": equations, "parameters": parameters, "sources": _sources(card, parameters)}
+
+
+def _sources(card: Card, parameters: list[dict[str, Any]]) -> dict[str, str]:
+    """References behind the evidence and the priors, by id; assumed numbers and the paper's claims have none."""
+    from kerp.evidence.references import as_text, references
+
+    named = [*card.sources, *(one for row in parameters for one in row["source"].split("; "))]
+    known = references()
+    return {one: as_text(known[one]) for one in dict.fromkeys(named) if one in known}
 
 
 def _prior(one: LearningModel, name: str) -> str:
@@ -97,7 +106,11 @@ def _print(data: dict[str, Any]) -> None:
     rows = [(e["name"], e["formula"], e["claims"], e["code"]) for e in data["equations"]]
     echo_table(("equation", "formula", "PAPER", "line"), rows)
     lines = [
-        (p["id"], p["meaning"], p["unit"], f"{p['typical']:g}", p["prior"], p["mark"]) for p in data["parameters"]
+        (p["id"], p["meaning"], p["unit"], f"{p['typical']:g}", p["prior"], p["mark"], p["source"])
+        for p in data["parameters"]
     ]
-    echo_table(("parameter", "meaning", "unit", "typical", "prior", "mark"), lines)
-    click.echo("Priors are assumptions unless marked read; sources and notes: --json.")
+    echo_table(("parameter", "meaning", "unit", "typical", "prior", "mark", "source"), lines)
+    click.echo("Sources (they give direction or form; every prior marked assumed is an assumption all the same):")
+    for name, text in data["sources"].items():
+        click.echo(f"  {name}: {text}")
+    click.echo("Notes on each prior: --json.")

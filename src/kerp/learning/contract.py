@@ -73,6 +73,7 @@ class Card:
     equations: tuple[Equation, ...]
     differs: str = ""  # the line that differs from the core model
     evidence: str = ""
+    sources: tuple[str, ...] = ()  # reference ids of that evidence
     fixed: Mapping[str, float] = field(default_factory=dict)  # parameters this model holds at a value
     signs: Mapping[str, int] = field(default_factory=dict)  # parameters it keeps at or above (+1), at or below (-1) 0
 

@@ -42,5 +42,6 @@ MODEL = ActivatedFear(
         equations=tuple(_LINE if line.name == "extinction" else line for line in EQUATIONS),
         differs=_LINE.formula,
         evidence="emotional processing theory; D-cycloserine (an agonist) helps: Mataix-Cols 2017",
+        sources=("mataixcols2017",),
     )
 )

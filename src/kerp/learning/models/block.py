@@ -12,6 +12,7 @@ MODEL = LoopModel(
         equations=EQUATIONS,
         differs="kappa_c <= 0, kappa_p >= 0",
         evidence="Santini 2001, Corlett 2013, Honsberger 2015 (kappa_c); Girgenti 2017 (kappa_p)",
+        sources=("santini2001", "corlett2013", "honsberger2015", "girgenti2017"),
         signs={"kappa_c": -1, "kappa_p": 1},
     )
 )

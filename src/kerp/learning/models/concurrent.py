@@ -12,6 +12,7 @@ MODEL = LoopModel(
         equations=EQUATIONS,
         differs="kappa_p = 0",
         evidence="PAPER P24, P26; for: Golisch 2017, Vinckier 2016; against: Clifton 2018, Santini 2001",
+        sources=("golisch2017", "vinckier2016", "clifton2018", "santini2001"),
         fixed={"kappa_p": 0.0},
     )
 )

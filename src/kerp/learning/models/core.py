@@ -285,5 +285,6 @@ MODEL = LoopModel(
         ),
         equations=EQUATIONS,
         evidence="PAPER P1-P25, P37, P38; signs of the couplings are open (research section 0)",
+        sources=("bottemanne2021",),
     )
 )

@@ -12,6 +12,7 @@ MODEL = LoopModel(
         equations=EQUATIONS,
         differs="kappa_a = kappa_c = kappa_p = 0",
         evidence="PAPER P15; McGowan 2017: no effect during extinction; Duek 2023: no symptom difference in PTSD",
+        sources=("mcgowan2017", "duek2023"),
         fixed={"kappa_a": 0.0, "kappa_c": 0.0, "kappa_p": 0.0},
     )
 )

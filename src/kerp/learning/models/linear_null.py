@@ -111,5 +111,6 @@ MODEL = LinearNull(
         equations=EQUATIONS,
         differs="everything: no mechanism",
         evidence="statistical null; slopes assumed from ERP arms of Metapsy and Rodriguez 2013",
+        sources=("metapsy2024", "rodriguez2013"),
     )
 )

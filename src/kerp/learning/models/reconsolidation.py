@@ -92,5 +92,6 @@ MODEL = Reconsolidation(
         equations=(*EQUATIONS, _LINE),
         differs=_LINE.formula,
         evidence="up: Corlett 2013, Honsberger 2015; down: Das 2019; exposure length decides: Merlo (review)",
+        sources=("corlett2013", "honsberger2015", "das2019", "reconsolidation2020"),
     )
 )

@@ -12,6 +12,7 @@ MODEL = LoopModel(
         equations=EQUATIONS,
         differs="kappa_a = kappa_c = 0",
         evidence="PAPER P6, P11, P38; for: Girgenti 2017, Phoumthipphavong 2016; against: Duek 2023",
+        sources=("girgenti2017", "phoumthipphavong2016", "duek2023"),
         fixed={"kappa_a": 0.0, "kappa_c": 0.0},
     )
 )

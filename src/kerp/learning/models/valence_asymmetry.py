@@ -36,5 +36,6 @@ MODEL = ValenceAsymmetry(
         equations=tuple(_LINE if line.name == "learning rate" else line for line in EQUATIONS),
         differs=_LINE.formula,
         evidence="Bottemanne 2022: asymmetric belief updating 4 h after infusion (open, unblinded, not acute)",
+        sources=("bottemanne2022",),
     )
 )
