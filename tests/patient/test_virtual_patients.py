@@ -77,6 +77,33 @@ def test_nan_in_a_patient_file_is_named_by_row_and_column(tmp_path, drawn):
     assert all(fault.line == 4 for fault in caught.value.faults)
 
 
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("theme", "nan"), ("sex", ""), ("ancestry", "martian"), ("number", "1.5"), ("drug_seed", "x"),
+        ("weight_kg", "-70"), ("age_years", "400"), ("avoidance", "1.2"), ("scale_use", "0"), ("V0", "1"),
+    ],
+)  # fmt: skip
+def test_a_cell_that_nobody_can_have_is_named_by_row_and_column(tmp_path, drawn, column, cell):
+    lines = [line.split(",") for line in as_csv(drawn.rows(slice(0, 3))).splitlines()]
+    lines[2][lines[0].index(column)] = cell
+    path = tmp_path / "people.csv"
+    path.write_text("\n".join(",".join(line) for line in lines))
+    with pytest.raises(KerpError) as caught:
+        read_population(path)
+    assert [(fault.line, fault.field) for fault in caught.value.faults] == [(3, f"row 2, column {column}")]
+    assert caught.value.faults[0].allowed
+
+
+def test_a_patient_file_without_a_parameter_is_refused_not_filled_in(tmp_path, drawn):
+    lines = [line.split(",") for line in as_csv(drawn.rows(slice(0, 3))).splitlines()]
+    place = lines[0].index("kappa_c")
+    path = tmp_path / "people.csv"
+    path.write_text("\n".join(",".join(line[:place] + line[place + 1 :]) for line in lines))
+    with pytest.raises(KerpError, match="kappa_c: this column is missing"):
+        read_population(path)
+
+
 @pytest.mark.parametrize("count", [0, -3, 10**12])
 def test_a_negative_or_huge_number_of_people_is_refused(count):
     with pytest.raises(KerpError, match="out of range"):

@@ -12,11 +12,19 @@ import numpy as np
 
 from kerp.base.errors import Fault, KerpError
 from kerp.base.textfile import read_text
-from kerp.learning.priors import priors
+from kerp.drug.population import Ancestry
+from kerp.learning.priors import FROM_PATIENT, priors
+from kerp.patient.pool import pool
 from kerp.patient.record import TEXT, TRAITS, Population
 
 _WHOLE = ("number", "drug_seed", "medication_free")
 _MOST_FAULTS = 50
+_POSSIBLE = {
+    "number": (0.0, 1e9), "drug_seed": (-1.0, 1e9), "weight_kg": (20.0, 350.0), "age_years": (0.0, 120.0),
+    "medication_free": (0.0, 1.0), "obsession_h": (0.0, 24.0), "insight_points": (0.0, 24.0),
+    "baseline_ybocs": (0.0, 40.0), "scale_use": (0.01, 100.0), "felt_use": (0.01, 100.0),
+    "adherence_logit": (-50.0, 50.0), "avoidance": (0.0, 1.0), "dropout_frailty": (0.0, 1e6),
+}  # fmt: skip
 
 
 def as_csv(people: Population) -> str:
@@ -59,7 +67,8 @@ def _header_faults(header: list[str], where: str) -> Iterator[Fault]:
             yield Fault(
                 "this column is no trait and no parameter", where, 1, name, allowed="see kerp patient columns"
             )
-    for name in TRAITS:
+    drawn = [prior.id for prior in priors().values() if prior.family not in {"fixed", *FROM_PATIENT}]
+    for name in (*TRAITS, "m", *drawn):
         if name not in header:
             yield Fault("this column is missing", where, 1, name)
     if len(set(header)) != len(header):
@@ -72,21 +81,32 @@ def _cell_faults(header: list[str], body: list[list[str]], where: str) -> Iterat
             yield Fault("the row has not as many cells as the header", where, line, found=str(len(row)))
             continue
         for name, cell in zip(header, row, strict=True):
-            if name not in TEXT and (allowed := _refused(name, cell)):
-                yield Fault("not an allowed number", where, line, f"row {line - 1}, column {name}", cell, allowed)
+            if allowed := _refused(name, cell):
+                what = "not an allowed word" if name in TEXT else "not an allowed number"
+                yield Fault(what, where, line, f"row {line - 1}, column {name}", cell, allowed)
 
 
 def _refused(name: str, cell: str) -> str:
     """What would be allowed, where the cell is not; empty where it is."""
+    if name in TEXT:
+        words = _words()[name]
+        return "" if cell in words else ", ".join(words)
     prior = priors().get(name)
-    low, high = (prior.lower, prior.upper) if prior else (-1e9, 1e9)
+    low, high = (prior.lower, prior.upper) if prior else _POSSIBLE[name]
+    whole = "a whole number" if name in _WHOLE else "a number"
     try:
         value = float(cell)
     except ValueError:
-        return f"a number, {low:g} to {high:g}"
-    if not math.isfinite(value) or not low <= value <= high:
-        return f"{low:g} to {high:g}"
+        return f"{whole}, {low:g} to {high:g}"
+    if not math.isfinite(value) or not low <= value <= high or (name in _WHOLE and value != int(value)):
+        return f"{whole}, {low:g} to {high:g}"
     return ""
+
+
+def _words() -> dict[str, tuple[str, ...]]:
+    """What each column of words may say."""
+    themes = tuple(theme.id for theme in pool().themes)
+    return {"theme": themes, "sex": ("female", "male"), "ancestry": tuple(str(one) for one in Ancestry)}
 
 
 def _column(name: str, cells: list[str]) -> np.ndarray:
