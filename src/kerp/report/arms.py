@@ -72,7 +72,9 @@ def _facts(result: Comparison) -> list[tuple[str, Any]]:
     request = result.request
     on = request.processes
     processes = [
-        name for name in ("adherence", "avoidance", "dropout", "intolerance", "rater_error") if getattr(on, name)
+        name
+        for name in ("adherence", "avoidance", "dropout", "intolerance", "rater_error", "digits")
+        if getattr(on, name)
     ]
     return [
         ("model", f"{request.model.card.id}: {request.model.card.title}"),
@@ -228,27 +230,41 @@ def _distress(result: Comparison, pictures: Mapping[str, Picture]) -> tuple[Any,
 
 def _scales(result: Comparison) -> tuple[Any, ...]:
     """What the other scales show after the first dose and in the first and last session; the table holds all."""
-    acute, within = [], []
+    acute, minutes = _after_dose(result)
+    within = []
     for arm in result.arms.values():
-        named = [(name, arm.scales.get(f"{name}_dose_1")) for name in AFTER_DOSE]
-        for name, track in named:
-            for minute, mean, sd in zip(track.at, track.mean, track.sd, strict=True) if track else ():
-                acute.append((arm.id, _SCALE_NAMES[name], f"{minute:g}", f"{mean:.1f}", f"{sd:.1f}"))
-        for session in sorted({min(arm.suds, default=0), max(arm.suds, default=0)} if arm.suds else ()):
+        for session in sorted({min(arm.suds), max(arm.suds)}) if arm.suds else ():
             for name in ("expectancy", "urge", "rituals_per_h", "ocdvas"):
                 track = arm.scales[f"{name}_session_{session + 1}"]
-                within.append(
-                    (arm.id, _SCALE_NAMES[name], session + 1, f"{track.mean[0]:.1f}", f"{track.mean[-1]:.1f}")
-                )
+                ends = (f"{track.mean[0]:.1f}", f"{track.mean[-1]:.1f}")
+                within.append((arm.id, _SCALE_NAMES[name], session + 1, *ends))
     text = Text(
         "Means. The OCD-VAS is read outside exposure; the YBOCCS asks about the past hour, so its first readings "
         "still hold the time before the dose. Felt effect and CADSS are apart from SUDS, or learning and "
         "dissociation could not be told apart. Midazolam and saline have no effect in this model. comparison.csv "
         "holds every reading, the A-YBOCS of every day, SUDS as answered, and rituals counted."
     )
-    first = Table("After the first dose", ("arm", "scale", "min after T0", "mean", "SD"), acute, numeric=(2, 3, 4))
+    at = tuple(f"{minute:g} min" for minute in minutes)
+    numeric = tuple(range(2, 2 + len(at)))
+    first = Table("After the first dose, minutes since T0: mean (SD)", ("arm", "scale", *at), acute, numeric=numeric)
     columns = ("arm", "scale", "session", "at its start", "at its end")
     return (text, first, Table("In the first and the last session", columns, within, numeric=(2, 3, 4)))
+
+
+def _after_dose(result: Comparison) -> tuple[list[tuple[Any, ...]], list[float]]:
+    """One row per arm and scale, one column per minute that any arm reads."""
+    tracks = [
+        (arm.id, name, dict(zip(track.at, zip(track.mean, track.sd, strict=True), strict=True)))
+        for arm in result.arms.values()
+        for name in AFTER_DOSE
+        if (track := arm.scales.get(f"{name}_dose_1"))
+    ]
+    minutes = sorted({minute for _, _, read in tracks for minute in read})
+    rows = []
+    for arm_id, name, read in tracks:
+        cells = [f"{read[m][0]:.1f} ({read[m][1]:.1f})" if m in read else None for m in minutes]
+        rows.append((arm_id, _SCALE_NAMES[name], *cells))
+    return rows, minutes
 
 
 def _response(result: Comparison, pictures: Mapping[str, Picture]) -> tuple[Any, ...]:
