@@ -15,7 +15,8 @@ def joined(served, chromium, therapist, log):
     """A second browser without an account, joined by the code."""
     page = therapist.page
     therapist.tab("exposure")
-    therapist.tap("join")
+    therapist.dialog("join")
+    page.click('dialog[open] button:has-text("Make a code")')
     code = page.inner_text("dialog[open] .b-code")
     page.keyboard.press("Escape")
     context = chromium.new_context(viewport={"width": 1280, "height": 720}, base_url=served.url)
@@ -39,13 +40,21 @@ def show(therapist, title):
     page.wait_for_selector(".b-open")
 
 
-def until(page, expression, timeout_s=5.0):
+def until(page, expression, timeout_s=20.0):
     """How long until this is true on the page, in seconds."""
     began = time.monotonic()
     while not page.evaluate(expression):
         assert time.monotonic() - began < timeout_s, expression
         time.sleep(0.01)
     return time.monotonic() - began
+
+
+def answer_s(page) -> float:
+    """How long this machine takes now for one question to the server: a hundredth of a second where it is idle."""
+    return page.evaluate(
+        """async () => { const asked = performance.now(); await globalThis.kerp.api.get("status");
+          return (performance.now() - asked) / 1000; }"""
+    )
 
 
 WATCH = """globalThis.seen = [];
@@ -72,7 +81,8 @@ def test_the_screen_shows_and_goes_calm_within_a_second_of_stop_and_after_lost_c
     screen.screenshot(path=str(_shots() / "display-shown.png"))
 
     therapist.page.click("#patient-stop")
-    assert until(screen, CALM) < 1.5  # a second on a machine that does nothing else
+    calm_s = until(screen, CALM)
+    assert calm_s < 1 + 4 * answer_s(therapist.page)  # a second, on a machine that does nothing else
     screen.screenshot(path=str(_shots() / "display-calm.png"))
     therapist.saved()
     told = [one["event"] for one in therapist.entries() if one["event"]["type"] == "stimulus_shown"]
@@ -94,13 +104,13 @@ def test_a_screen_that_loses_contact_goes_calm_once_and_does_not_flicker(served,
     served.kill()
     time.sleep(1.5)
     assert screen.evaluate(SHOWN)  # a short loss changes nothing
-    assert until(screen, CALM, 5) < 4
+    assert until(screen, CALM, 8) < 4
     served.start()
     time.sleep(3)
     assert screen.evaluate(CALM)
     assert screen.evaluate("seen") == [False]  # it went calm once, and stayed
     therapist.tap("step-0.5")
-    until(screen, SHOWN, 8)  # only a newer act of the therapist shows it again
+    until(screen, SHOWN)  # only a newer act of the therapist shows it again
     lost = [one["event"] for one in therapist.entries() if one["event"].get("contact_lost")]
     assert len(lost) == 1
     screen.context.close()
