@@ -1,5 +1,6 @@
 # ruff: noqa: D103, E501 - a table row and a plotting call read best on one line; figure functions are named by their figure
 """Figures and measured values of docs/validation/mechanism.md. Run: python tools/figures_mechanism.py
+(equations only: --equations; cost of a growing population: --growth 1000000)
 
 The reference table is MODEL.md's, made by an independent Euler check with one-minute steps; the published arms come from
 `kerp evidence` tables. Nothing here is fitted.
@@ -8,7 +9,9 @@ The reference table is MODEL.md's, made by an independent Euler check with one-m
 from __future__ import annotations
 
 import re
+import resource
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +31,7 @@ from kerp.evidence.tables import load_table  # noqa: E402
 from kerp.learning.contract import Equation  # noqa: E402
 from kerp.learning.priors import Prior, priors  # noqa: E402
 from kerp.learning.registry import catalogue, line_of, model  # noqa: E402
-from kerp.patient.draw import reference_person  # noqa: E402
+from kerp.patient.draw import BLOCK, reference_person  # noqa: E402
 from kerp.protocol.schedule import PlannedDose, PlannedSession, Schedule, load_schedule  # noqa: E402
 from kerp.report.timing import picture  # noqa: E402
 from kerp.simulate.population.compare import ArmResult, Request, compare, walk  # noqa: E402
@@ -337,6 +340,44 @@ def _prior_row(one: Prior) -> str:
     return f"| `{one.id}` | {one.meaning} | {one.text()} | {value.unit} | {value.value:g} | {value.mark} | {value.source} |"
 
 
+def growth_rows(most: int) -> tuple[list[str], list[tuple[int, float, float]]]:
+    """One run through the sequential arm, read whenever the number of people has doubled."""
+    seen: list[tuple[int, float, float]] = []
+    start, wanted = time.process_time(), [BLOCK]
+
+    def note(done: int, blocks: int) -> None:
+        people = min(done * BLOCK, most)
+        if people >= wanted[0] or done == blocks:
+            wanted[0] = 2 * people
+            seen.append(
+                (people, time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+            )
+
+    compare(Request((load_schedule("sequential"),), model("core"), count=most, seed=1), note)
+    rows = [f"| {n:,} | {s:.1f} | {1000 * s / n:.2f} | {mib:.0f} |" for n, s, mib in seen]
+    return ["| people | processor time, s | per person, ms | peak memory, MiB |", "|---|---|---|---|", *rows], seen
+
+
+def figure_growth(seen: list[tuple[int, float, float]]) -> None:
+    figure, axes = plt.subplots(1, 2, figsize=(7.2, 2.8))
+    people = [n for n, _, _ in seen]
+    axes[0].loglog(people, [s for _, s, _ in seen], "o-", color=BLUE, label="measured")
+    axes[0].loglog(people, [seen[-1][1] * n / people[-1] for n in people], ":", color=GREY, label="in proportion")
+    axes[0].set(xlabel="people", ylabel="processor time, s")
+    axes[0].legend(frameon=False)
+    axes[1].semilogx(people, [mib for _, _, mib in seen], "o-", color=RED)
+    axes[1].set(xlabel="people", ylabel="peak memory, MiB", ylim=(0, None))
+    figure.tight_layout()
+    figure.savefig(IMAGES / "mechanism_growth.png", dpi=160)
+    plt.close(figure)
+
+
+def write_growth(most: int) -> None:
+    rows, seen = growth_rows(most)
+    figure_growth(seen)
+    PAGE.write_text(put(PAGE.read_text(), "million", rows))
+
+
 def put(page: str, name: str, rows: list[str]) -> str:
     block = f"<!-- {name} -->\n" + "\n".join(rows) + f"\n<!-- end {name} -->"
     pattern = re.compile(rf"<!-- {name} -->.*?<!-- end {name} -->", re.DOTALL)
@@ -366,4 +407,9 @@ def write_equations() -> None:
 
 
 if __name__ == "__main__":
-    write_equations() if "--equations" in sys.argv else main()
+    if "--growth" in sys.argv:
+        write_growth(int(sys.argv[sys.argv.index("--growth") + 1]))
+    elif "--equations" in sys.argv:
+        write_equations()
+    else:
+        main()

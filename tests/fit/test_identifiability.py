@@ -86,6 +86,30 @@ def test_a_separate_rating_of_the_altered_state_unties_learning_from_dissociativ
     assert sd(apart, "kappa_a") < sd(joint, "kappa_a")
 
 
+def test_which_ratings_and_which_design_tell_concurrent_from_sequential_apart():
+    """The table of docs/validation/mechanism.md: ratings tell the acute gain, repeated infusions tell keeping."""
+    once, four = load_design("two-arm-ybocs"), load_design("four-infusions")
+    scale = tuple(one for one in four.measures if one.kind == "ybocs")
+    joint = tuple(one for one in four.measures if one.kind != "dissociative_distress")
+    found = {
+        (design.id, name): identify(Design(name, name, design.arms, measures), CORE)
+        for design in (once, four)
+        for name, measures in (("ybocs", scale), ("joint", joint), ("all", four.measures))
+    }
+    for design in (
+        once,
+        four,
+    ):  # the Y-BOCS alone leaves the acute gain and the dissociation where the prior put them
+        assert sd(found[design.id, "ybocs"], "kappa_a") > 0.9 * 0.8
+        assert sd(found[design.id, "all"], "kappa_a") < 0.3 * 0.8
+        assert sd(found[design.id, "all"], "zeta") < 0.7 * sd(found[design.id, "joint"], "zeta")
+    assert sd(found[once.id, "all"], "kappa_c") > 0.65  # one infusion: keeping stays open whatever is rated
+    assert sd(found[four.id, "all"], "kappa_c") < 0.5 * sd(found[once.id, "all"], "kappa_c")
+    poor, rich = found[once.id, "ybocs"], found[four.id, "all"]
+    assert poor.contrast_posterior_sd > 0.55 * poor.contrast_prior_sd
+    assert rich.contrast_posterior_sd < 0.25 * rich.contrast_prior_sd
+
+
 def test_more_people_never_teach_less_and_nobody_teaches_nothing():
     few, many = (identify(load_design("two-arm-ybocs", n), CORE) for n in (4, 4000))
     for a, b in zip(few.learned, many.learned, strict=True):
