@@ -42,6 +42,13 @@ def test_neither_log_nor_audit_nor_study_database_holds_an_arm(blinded, signed_i
     assert not any(word.decode() in text for word in SECRET for text in everything)
 
 
+def test_a_blinded_study_keeps_what_its_arms_share_even_where_an_arms_own_protocol_was_loaded(blinded):
+    version = blinded.study.versions.get()
+    dose = json.loads(version.resolved)["dose"]
+    assert (dose["agent"], dose["dose_mg_per_kg"], dose["concentration_mg_per_ml"]) == ("masked", None, None)
+    assert "midazolam" not in (version.resolved + version.title + version.protocol_id).lower()
+
+
 def test_the_sealed_list_is_encrypted_and_the_record_beside_it_holds_no_arm(blinded):
     row = SealedList.objects.get()
     assert not any(word in bytes(row.sealed) for word in SECRET)

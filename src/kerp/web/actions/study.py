@@ -8,7 +8,10 @@ from django.db.models import Max
 
 from kerp.base.digest import canonical, digest
 from kerp.base.errors import Fault, KerpError
+from kerp.protocol.blind import masked
+from kerp.protocol.digest import protocol_digest
 from kerp.protocol.load import Resolved
+from kerp.protocol.model import Protocol
 from kerp.web import protocols
 from kerp.web.actions import audit, door
 from kerp.web.models import Person, ProtocolVersion, Site, Study
@@ -48,18 +51,19 @@ def create_study(*, code: str, title: str, blinded: bool, target: int, actor: Pe
 def add_version(
     *, study: Study, resolved: Resolved, source_text: str, warnings: list[str], why: str, actor: Person
 ) -> ProtocolVersion:
-    """Add a checked protocol as the study's next version. It is not in force before somebody signed its rules."""
-    protocol, digests = resolved.protocol, resolved.digests
-    if study.blinded != protocol.blinded:
-        word = {True: "blinded", False: "open"}
-        message = f"the study is {word[study.blinded]}, this protocol is {word[protocol.blinded]}"
-        raise KerpError(Fault(message, field="blinded"))
+    """Add a checked protocol as the study's next version. It is not in force before somebody signed its rules.
+
+    A blinded study keeps what its arms share: an arm's own protocol is masked, so that no log, page or export of a
+    participant names the drug of one arm (M8). What the arms hold is sealed beside the list (`kerp web seal-doses`).
+    """
+    digests, protocol = resolved.digests, _shared(study, resolved.protocol)
+    said = protocol_digest(protocol)
     with door.act() as now:
         last = study.versions.aggregate(last=Max("number"))["last"] or 0
         if last and not why.strip():
             raise KerpError(Fault("an amendment needs its reason", field="why"))
-        if study.versions.filter(digest=digests.resolved).exists():
-            raise KerpError(Fault("this very protocol is a version of the study already", found=digests.resolved))
+        if study.versions.filter(digest=said).exists():
+            raise KerpError(Fault("this very protocol is a version of the study already", found=said))
         version = ProtocolVersion.objects.create(
             study=study,
             number=last + 1,
@@ -67,7 +71,7 @@ def add_version(
             title=protocol.title,
             source_text=source_text,
             resolved=protocols.to_text(protocol),
-            digest=digests.resolved,
+            digest=said,
             base_digest=digests.base,
             overlay_digest=digests.overlay,
             rules_digest=digests.stopping_rules,
@@ -81,6 +85,16 @@ def add_version(
             actor=actor.username, act="protocol.added", subject=f"study:{study.code}", reason=why, details=details
         )
     return version
+
+
+def _shared(study: Study, protocol: Protocol) -> Protocol:
+    if study.blinded != protocol.blinded:
+        word = {True: "blinded", False: "open"}
+        message = f"the study is {word[study.blinded]}, this protocol is {word[protocol.blinded]}"
+        raise KerpError(Fault(message, field="blinded"))
+    if not study.blinded:
+        return protocol
+    return masked(protocol, study_id=study.code, title=study.title, version=protocol.version)
 
 
 def sign_rules(*, version: ProtocolVersion, actor: Person, meaning: str = MEANING) -> ProtocolVersion:
