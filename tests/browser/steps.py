@@ -115,16 +115,17 @@ def plan(therapist, participant):
     assert page.query_selector('.note:has-text("Still missing")') is None
 
 
-def rate_all(rater, code, wanted="2"):
-    """The blinded rater answers what is open: no session, no arm, no earlier total. The visits' titles."""
-    page, titles = rater.page, []
+def rate_all(rater, code, visit, wanted="2"):
+    """The blinded rater answers what is open for a visit: no session, no arm, no earlier total. What was answered."""
+    page, names = rater.page, []
     while True:
         page.goto("/ratings/")
         section = page.locator(f'section:has(h2:has-text("{code}"))')
-        links = section.locator("a.button.primary")
+        links = section.locator(f'h3:text-is("{visit}") + .actions a.button.primary')
         if not links.count():
-            return titles
-        titles.append(section.locator("h3").first.inner_text())
+            return names
+        names.append(links.first.inner_text())
+        assert len(set(names)) == len(names), names  # an answer that was given is not asked for again
         links.first.click()
         page.wait_for_selector("main form")
         for word in ("mg", "ketamine", "esketamine", "earlier", "Total"):

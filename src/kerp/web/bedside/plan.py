@@ -70,7 +70,10 @@ def _named(name: str, kind: type[StrEnum]) -> list[dict[str, str]]:
 
 def _adverse() -> list[dict[str, str]]:
     """The terms of the instrument, then what rules know beside them; `other` is last."""
-    terms = [{"code": item.id, "title": item.label} for item in instrument("adverse_events").items]
+    terms = [
+        {"code": item.id, "title": item.label[:1].upper() + item.label[1:]}
+        for item in instrument("adverse_events").items
+    ]
     return [*(one for one in terms if one["code"] != "other"), *lists()["adverse"], *terms[-1:]]
 
 

@@ -73,12 +73,16 @@ def _field(item: Item, pack: TextPack | None) -> forms.Field:
         )
     anchors = " – ".join(part for part in (item.low_anchor, item.high_anchor) if part)
     return forms.FloatField(
-        required=False, label=label, min_value=item.min, max_value=item.max, help_text=anchors or _range(item)
+        required=False,
+        label=label,
+        min_value=item.min,
+        max_value=item.max,
+        help_text=": ".join(part for part in (_range(item), anchors) if part),
     )
 
 
 def _range(item: Item) -> str:
-    return f"{item.min:g} to {item.max:g} {item.unit}"
+    return f"{item.min:g} to {item.max:g} {item.unit}".strip()
 
 
 def _options(item: Item, pack: TextPack | None) -> list[tuple[str, str]]:

@@ -112,7 +112,7 @@ function background(app, u, now) {
   for (const [ms, step] of app.status.series.anxiety) {
     const at = x((ms - zero(app)) / 60000);
     ctx.beginPath(); ctx.moveTo(at, top); ctx.lineTo(at, top + height); ctx.stroke();
-    ctx.fillText(`A${step}`, at + 3 * px, top + height - 3 * px);
+    ctx.fillText(`A${step}`, at + 3 * px, top + height - (3 + 14 * (step - 1)) * px); // steps of one minute stand above each other
   }
   ctx.setLineDash([]); ctx.strokeStyle = css("--focus"); ctx.lineWidth = 2 * px;
   ctx.beginPath(); ctx.moveTo(x(now), top); ctx.lineTo(x(now), top + height); ctx.stroke();

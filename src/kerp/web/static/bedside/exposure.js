@@ -7,7 +7,7 @@ import { expectancy, comment } from "./entries.js";
 export function exposure(app) {
   const open = app.status.exposure.blocks.findLast((block) => !block.ended_ms), may = app.may("session_record");
   return [h("h1.visually-hidden", {}, "Exposure"), app.status.stopped_by_participant_ms !== null && app.status.stopped_by_participant_ms !== undefined ? h("p.note.error", {}, "The participant has said stop. Nothing here proposes more exposure.") : null,
-    open ? openBlock(app, open, may) : choose(app, may), open || app.status.exposure.blocks.length ? behaviour(app, open, may) : null, screen(app, may), done(app), contract(app)];
+    ...(open ? [openBlock(app, open, may)] : [over(app, may), choose(app, may)]), open || app.status.exposure.blocks.length ? behaviour(app, open, may) : null, screen(app, may), done(app), contract(app)];
 }
 
 function openBlock(app, block, may) {
@@ -35,6 +35,14 @@ function end(app, block) {
       app.record({ type: "exposure_end", block: block.name, ending_rule: node.dataset.chosen }, { text: `Block ended: ${words(node.dataset.chosen)}` });
       return undefined;
     }, { button: "Tap a rule above" });
+}
+
+// The last block has ended by its own rule: that the session's exposure is over is an act of its own, with that rule.
+function over(app, may) {
+  const last = app.status.exposure.blocks.at(-1);
+  if (!last || app.status.exposure.stopped_ms) return null;
+  return card("Is exposure over for today?", {}, h("p", {}, "Debrief and recovery begin with it. The drug is not touched."),
+    h("button.primary", { type: "button", disabled: !may, "data-key": "exposure-over", on: { click: () => app.record({ type: "exposure_stop", ending_rule: last.ending_rule || "clinician" }, { text: `No more exposure today.${app.drugGoesOn}` }) } }, "No more exposure today"));
 }
 
 function choose(app, may) {
