@@ -74,8 +74,9 @@ HIERARCHY = (
 def plan(therapist, participant):
     page = therapist.page
 
+    page.goto(f"{participant}plan/")
+
     def part(name, text, fill):
-        page.goto(f"{participant}plan/")
         page.click(f"details:has(form[action$='/plan/{name}/']) summary")
         box = page.locator(f"form[action$='/plan/{name}/']")
         fill(box)
@@ -266,9 +267,10 @@ def sign(prescriber, log):
     if page.query_selector("input[name=password]"):  # a fresh proof of who signs
         page.fill("input[name=password]", prescriber.served.password)
         page.press("input[name=password]", "Enter")
-    page.check("text=I have reviewed")
+    before = page.locator('.mark.good:has-text("signed")').count()
+    page.check("input[name=meaning] >> nth=0")
     page.click('button:has-text("Sign as")')
-    page.wait_for_selector('.mark.good:has-text("signed")')
+    page.wait_for_selector(f'.mark.good:has-text("signed") >> nth={before}')
 
 
 # --- accessibility ---
