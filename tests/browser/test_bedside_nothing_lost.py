@@ -300,6 +300,29 @@ def test_a_clock_that_was_set_while_the_page_was_not_running_marks_what_waited(s
     assert nurse.page.evaluate("globalThis.kerp.clock.off")
 
 
+def test_time_that_passed_while_the_device_slept_is_added_and_a_clock_that_was_set_is_not(served, person):
+    nurse = opened(served, person, "kept")
+    told = nurse.page.evaluate(
+        """async () => {
+          const { Clock } = await import("/static/bedside/clock.js"), found = {};
+          for (const [name, asleep, jump] of [["slept", true, 1.2e6], ["set", false, 1.2e6], ["back", true, -6e4]]) {
+            const clock = new Clock(`test-${name}`);
+            clock.learn(5000, 1, performance.now(), Date.now());
+            clock.asleep = asleep;
+            setClock(jump);  // a sleeping device's counting clock stands still: the two part
+            clock.look();
+            found[name] = [clock.now() - 5000, clock.offset];
+            setClock(0);
+          }
+          return found;
+        }"""
+    )
+    near = pytest.approx
+    assert told["slept"] == [near(1_200_000, abs=500), 0]
+    assert told["set"] == [near(0, abs=500), near(1_200_000, abs=500)]
+    assert told["back"] == [near(0, abs=500), near(-60_000, abs=500)]
+
+
 # --- nothing is taken for another, nothing takes another along ---
 
 
