@@ -217,7 +217,7 @@ def test_memory_stays_flat_as_the_population_grows():
 
     compare(request(["concurrent-single"], count=2 * BLOCK, seed=1))
     before = peak_mib()
-    compare(request(["concurrent-single"], count=20 * BLOCK, seed=1))
+    compare(request(["concurrent-single"], count=8 * BLOCK, seed=1))
     assert peak_mib() < before + 40
 
 
