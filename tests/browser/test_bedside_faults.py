@@ -122,7 +122,7 @@ def program(data: Path, *what: str, **environment: str) -> Any:
 
 def until_ready(page: Any) -> None:
     """Until somebody could enter something on this page."""
-    until = time.monotonic() + 40
+    until = time.monotonic() + 90
     while not page.evaluate(READY):
         assert time.monotonic() < until, page.inner_text("body")[:300]
         time.sleep(0.05)

@@ -502,6 +502,8 @@ def faulty_session(served, person, name, seed, steps):
     for _ in range(steps):
         act = chance.random()
         if act < 0.12:
+            while nurse.page.evaluate("globalThis.kerp.writing"):  # a tap counts once it is shown as kept
+                time.sleep(0.01)
             nurse.page.reload()
             nurse.ready()
             nurse.tab("now")

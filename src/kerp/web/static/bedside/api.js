@@ -11,7 +11,20 @@ export class Api {
   constructor(place) {
     this.place = place;
     this.csrf = "";
-    this.patience = PATIENCE_MS;
+    this.patience = { asking: PATIENCE_MS, sending: PATIENCE_MS };
+  }
+
+  // A slow server is given more time, not more work: the same asked again while it still works on it would only slow it
+  // down, and never be heard to the end.
+  async patiently(kind, work) {
+    try {
+      const answer = await work(this.patience[kind]);
+      this.patience[kind] = PATIENCE_MS;
+      return answer;
+    } catch (error) {
+      if (error.timedOut) this.patience[kind] = Math.min(this.patience[kind] * 2, MOST_PATIENCE_MS);
+      throw error;
+    }
   }
 
   base(place = this.place) { return `/api/sessions/${place.log}/${place.session}/`; }
@@ -33,31 +46,23 @@ export class Api {
 
   async get(what, query = {}) {
     const text = new URLSearchParams(query).toString();
-    return this.call(this.base() + what + (text ? `?${text}` : ""));
+    return this.patiently("asking", (timeout) => this.call(this.base() + what + (text ? `?${text}` : ""), { timeout }));
   }
 
   async wall() { return (await this.call("/api/time", { timeout: 4000 })).data.wall_ms; }
 
-  // Entries of the outbox; the outcome of each that the server spoke of. A slow server is given more time, not more work:
-  // the same entries sent again while it still works on them would only slow it down.
+  // Entries of the outbox; the outcome of each that the server spoke of.
   async entries(place, device, entries) {
-    let answer;
-    try {
+    let answer = await this.post(place, device, entries);
+    if (answer.status === 403 && !answer.data.outcomes) { // a token of another sign-in
+      await this.renew();
       answer = await this.post(place, device, entries);
-      if (answer.status === 403 && !answer.data.outcomes) { // a token of another sign-in
-        await this.renew();
-        answer = await this.post(place, device, entries);
-      }
-      this.patience = PATIENCE_MS;
-    } catch (error) {
-      if (error.timedOut) this.patience = Math.min(this.patience * 2, MOST_PATIENCE_MS);
-      throw error;
     }
     return this.outcomes(place, device, entries, answer);
   }
 
   post(place, device, entries) {
-    return this.call(this.base(place) + "entries", { body: { device, sent_wall_ms: Date.now(), entries }, background: false, timeout: this.patience });
+    return this.patiently("sending", (timeout) => this.call(this.base(place) + "entries", { body: { device, sent_wall_ms: Date.now(), entries }, background: false, timeout }));
   }
 
   // Only the server's own words count. One entry it cannot read takes no other with it; anything else is tried again.

@@ -21,7 +21,7 @@ export class Outbox extends EventTarget {
     this.others.onmessage = () => this.refresh().catch(() => {});
   }
 
-  // What reads or changes the rows takes turns: a slow read never overwrites what came or went meanwhile.
+  // Looks at the rows take turns, and each comes after what it shall show: a slow one never overwrites a newer one.
   turn(work) {
     const done = this.turns.then(work);
     this.turns = done.catch(() => {});
@@ -66,10 +66,8 @@ export class Outbox extends EventTarget {
   async put(entry) {
     const { owner, key } = this;
     const sealed = await seal(key, entry);
-    await this.turn(async () => {
-      await append({ id: entry.id, owner, ...this.place, ...sealed });
-      await this.look().catch(() => {}); // it is on the disk, whatever the look at it says
-    });
+    await append({ id: entry.id, owner, ...this.place, ...sealed }); // waits for nobody's turn
+    await this.refresh().catch(() => {}); // it is on the disk, whatever the look at it says
     this.others.postMessage("changed");
   }
 
