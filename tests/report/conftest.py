@@ -195,9 +195,9 @@ def dose_of(room: Room, *, blinded: bool) -> None:
         duration_min=40,
         kit="K-204" if blinded else "",
     )
-    room(-30, "Phil", computed)
-    room(-20, "Phil", e.DoseVerified(agrees=True))
-    room(-18, "Nora", e.DoseVerified(agrees=True))
+    verified = e.DoseVerified(agrees=True, computed=room(-30, "Phil", computed))
+    room(-20, "Phil", verified)
+    room(-18, "Nora", verified)
     room(0, "Nora", e.AdministrationStarted(route="iv_infusion", rate_ml_per_h=52.5, rate_mg_per_min=mg(0.875)))
     room(31, "Dr Pia", e.DrugHeld(reason="blood pressure 164/101"))
     room(35, "Dr Pia", e.DrugResumed(reason="158/97 on repeat"))

@@ -135,9 +135,10 @@ def prepared(identifier: str = "bottemanne2021-iv", until: float = 0, **changes:
     dose = {"volume_ml": 35, "rate_ml_per_h": 52.5, "duration_min": 40}
     dose |= {} if log.protocol.blinded else {"weight_kg": 70, "dose_mg": 35}
     nasal = log.protocol.dose is not None and log.protocol.dose.device_mg is not None
-    log.at(-42, ev.DoseComputed(**({"devices": 2, "dose_mg": 56} if nasal else dose)), actor="pharmacist-1")
-    log.at(-40, ev.DoseVerified(agrees=True), actor="pharmacist-1", role="pharmacist")
-    log.at(-39, ev.DoseVerified(agrees=True), actor="nurse-1", role="nurse")
+    dose_id = log.at(-42, ev.DoseComputed(**({"devices": 2, "dose_mg": 56} if nasal else dose)), actor="pharmacist-1")
+    verified = ev.DoseVerified(agrees=True, computed=dose_id)
+    log.at(-40, verified, actor="pharmacist-1", role="pharmacist")
+    log.at(-39, verified, actor="nurse-1", role="nurse")
     log.bprs(-38)
     log.cssrs(-37)
     log.felt((-20, 0), (-10, 0))

@@ -127,6 +127,31 @@ def test_a_new_dose_needs_its_own_verification():
     assert missing(log)["dose_verified"] == "verified by 0 of two different people"
 
 
+def test_a_verification_of_another_dose_does_not_count_for_the_one_that_was_computed_meanwhile():
+    log = prepared(until=-42)
+    old = log.entries[-1].id
+    newer = log.at(-41, ev.DoseComputed(weight_kg=95, dose_mg=47.5, volume_ml=47.5))
+    log.at(-40, ev.DoseVerified(agrees=True, computed=newer), actor="nurse-1")
+    log.at(-39, ev.DoseVerified(agrees=True, computed=old), actor="prescriber-1")
+    assert missing(log)["dose_verified"] == "verified by 1 of two different people"
+    log.at(-38, ev.DoseVerified(agrees=True, computed=newer), actor="prescriber-1")
+    assert "dose_verified" not in missing(log)
+
+
+def test_a_log_of_before_that_does_not_name_the_dose_is_read_by_the_order_of_its_entries():
+    log = prepared(until=-42)
+    for who in ("nurse-1", "prescriber-1"):
+        log.at(-40, ev.DoseVerified(agrees=True), actor=who)
+    assert "dose_verified" not in missing(log)
+
+
+def test_a_dose_that_is_rewritten_by_a_correction_needs_its_own_verification():
+    log = prepared()
+    computed = next(entry for entry in log.entries if isinstance(entry.event, ev.DoseComputed))
+    log.correct(-2, computed.id, replacement=replace(computed.event, dose_mg=47.5))
+    assert missing(log)["dose_verified"] == "verified by 0 of two different people"
+
+
 def test_one_who_disagrees_undoes_the_verification():
     log = prepared()
     log.at(-2, ev.DoseVerified(agrees=False), actor="nurse-1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kerp.session.calendar import study_days_between
-from kerp.session.events import DoseComputed, DoseVerified, Observed, SessionOpened, Weighed
+from kerp.session.events import Corrected, DoseComputed, DoseVerified, Observed, SessionOpened, Weighed
 from kerp.session.state import SessionRecord, State
 from kerp.session.view import View
 
@@ -29,16 +29,32 @@ def weight_change_pct(computed: Observed[DoseComputed], newest: Observed[Weighed
 
 
 def verifiers(record: SessionRecord, until_ms: int) -> tuple[str, ...]:
-    """Different people who agreed with the newest dose computed by then, after it was computed."""
-    computed = next((item for item in record.latest(DoseComputed) if item.at_ms <= until_ms), None)
+    """Different people who agreed with the newest dose computed by then, having seen that one."""
+    computed = newest_dose(record, until_ms)
     if computed is None:
         return ()
     given = [item for item in record.of(DoseVerified) if item.at_ms <= until_ms]
-    checks = [item for item in given if _order(item) > _order(computed)]
+    checks = sorted((item for item in given if _is_about(record, item, computed)), key=_order)
     verdicts = {item.actor: item.event.agrees for item in checks}  # the newest word of each person
     if not all(verdicts.values()):
         return ()
     return tuple(sorted(verdicts))
+
+
+def newest_dose(record: SessionRecord, until_ms: int) -> Observed[DoseComputed] | None:
+    """What is to be given, as it was computed last by then."""
+    return next((item for item in record.latest(DoseComputed) if item.at_ms <= until_ms), None)
+
+
+def _is_about(record: SessionRecord, check: Observed[DoseVerified], computed: Observed[DoseComputed]) -> bool:
+    """Whether somebody looked at this dose, as it reads now. Where a log does not say: whether they came after it."""
+    seen = check.event.computed
+    if seen and seen != computed.id:
+        return False
+    if not seen and _order(check) <= _order(computed):
+        return False
+    rewritten = (one for one in record.of(Corrected) if one.event.entry == computed.id and one.event.replacement)
+    return all(one.entry.seq < check.entry.seq for one in rewritten)
 
 
 def _order(item: Observed[DoseComputed] | Observed[DoseVerified]) -> tuple[int, int]:

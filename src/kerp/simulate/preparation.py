@@ -208,13 +208,13 @@ class Preparation:
             devices=len(plan.devices) or None,
             kit="K-7F3Q" if self.protocol.blinded else "",
         )
-        self.desk.record(computed, "pharmacist", session)
+        looked_at = self.desk.record(computed, "pharmacist", session).id
         volume = _number(shown.volume_ml)
         self.desk.record(Dispensed(kit="K-7F3Q", volume_ml=volume), "pharmacist", session)
         what = "kit and volume" if self.protocol.blinded else "dose"
         for who in ("nurse", "prescriber"):
             self._pass_on(0.5)
-            self.desk.record(DoseVerified(agrees=True, what=what), who, session)
+            self.desk.record(DoseVerified(agrees=True, computed=looked_at, what=what), who, session)
         return plan
 
     def time_out(self, session: str) -> None:

@@ -202,17 +202,67 @@ def test_two_people_verify_the_dose_and_then_the_session_starts(nurse, signed_in
     dose = nurse.get("dose", weight_kg="72", concentration_mg_per_ml="1").json()
     assert dose["event"]["dose_mg"] == 36
     nurse.post(dose["event"])
-    nurse.post(ev.DoseVerified(agrees=True))
-    nurse.post(ev.DoseVerified(agrees=True))
+    verified = ev.DoseVerified(agrees=True, computed=nurse.status()["drug"]["computed"]["id"])
+    nurse.post(verified)
+    nurse.post(verified)
     assert [row["id"] for row in nurse.status()["gate"] if not row["met"]] == ["dose_verified"]
     prescriber = Device(signed_in("prescriber"), team.log, name="phone-2")
-    prescriber.post(ev.DoseVerified(agrees=True))
+    prescriber.post(verified)
     assert [row["why"] for row in nurse.status()["gate"] if not row["met"]] == []
     assert nurse.ask(ev.ReadyConfirmed())["accepted"]
     started = nurse.ask(ev.AdministrationStarted(route="iv_infusion", rate_ml_per_h=54))
     assert started["accepted"], started
     assert nurse.status()["session"]["phase"] == "exposure"
     assert rebuilt(team.log) == state_of(team.log)
+
+
+def test_a_verification_counts_for_the_dose_that_was_looked_at_and_for_no_other(nurse, signed_in, team):
+    prescriber = Device(signed_in("prescriber"), team.log, name="phone-2")
+    nurse.post(ev.DoseComputed(weight_kg=70, dose_mg=35, volume_ml=35))
+    seen = prescriber.status()["drug"]["computed"]["id"]
+    nurse.post(ev.DoseComputed(weight_kg=95, dose_mg=47.5, volume_ml=47.5))
+    asked = {"id": str(uuid.uuid4()), "event": plain(ev.DoseVerified(agrees=True, computed=seen)), "device": "x"}
+    assert prescriber.send("requests", asked).status_code == 409
+    for event in (ev.DoseVerified(agrees=True, computed=seen), ev.DoseVerified(agrees=True)):
+        outcome = prescriber.post(event).json()["outcomes"][0]
+        assert outcome["result"] == "refused"
+    assert not Entry.objects.filter(kind="dose_verified").exists()
+    now = ev.DoseVerified(agrees=True, computed=prescriber.status()["drug"]["computed"]["id"])
+    same = {0: uuid.uuid4()}
+    assert prescriber.post(now, ids=same).json()["outcomes"][0]["result"] == "stored"
+    nurse.post(ev.DoseComputed(weight_kg=71, dose_mg=35.5))
+    assert prescriber.post(now, ids=same).json()["outcomes"][0]["result"] == "known"  # its answer was lost
+    assert nurse.status()["drug"]["verified_by"] == []
+
+
+def test_an_old_page_of_the_dose_verifies_nothing_and_shows_the_dose_as_it_stands_now(nurse, signed_in, team):
+    client = signed_in("prescriber")
+    address = f"/bedside/{team.log.id}/dosing-1/dose/"
+    nurse.post(ev.DoseComputed(weight_kg=70, dose_mg=35))
+    form = client.get(address).context["form"]
+    sent = {"entry_id": str(uuid.uuid4()), "verdict": "agrees", "computed": form["computed"].value()}
+    nurse.post(ev.DoseComputed(weight_kg=95, dose_mg=47.5))
+    answer = client.post(address, sent)
+    assert answer.status_code == 409
+    assert "changed since you looked; look again" in answer.content.decode()
+    assert "47.5 mg" in answer.content.decode()
+    assert not Entry.objects.filter(kind="dose_verified").exists()
+    fresh = answer.context["form"]
+    again = sent | {"computed": fresh["computed"].value(), "entry_id": str(uuid.uuid4())}
+    assert client.post(address, again).status_code == 302
+    assert nurse.status()["drug"]["verified_by"] == ["prescriber"]
+    assert client.post(address, {"entry_id": str(uuid.uuid4()), "verdict": "agrees"}).status_code == 200
+    assert Entry.objects.filter(kind="dose_verified").count() == 1
+
+
+def test_a_verification_is_not_rewritten_under_the_name_of_another(nurse, signed_in, team):
+    nurse.post(ev.DoseComputed(weight_kg=70, dose_mg=35))
+    verified = ev.DoseVerified(agrees=True, computed=nurse.status()["drug"]["computed"]["id"])
+    mine = {0: uuid.uuid4()}
+    nurse.post(verified, ids=mine)
+    other = Device(signed_in("prescriber"), team.log)
+    rewritten = ev.Corrected(entry=str(mine[0]), reason="other dose", replacement=verified)
+    assert other.post(rewritten).json()["outcomes"][0]["result"] == "refused"
 
 
 def test_a_prescriber_goes_on_with_a_reason_and_the_record_keeps_both(nurse, signed_in, team):

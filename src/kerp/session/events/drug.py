@@ -56,11 +56,16 @@ class DoseComputed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoseVerified(Event):
-    """One person checked dose and preparation. Two different people are needed; the actor of the entry is who."""
+    """One person checked dose and preparation. Two different people are needed; the actor of the entry is who.
+
+    `computed` is the id of the `dose_computed` entry that was looked at: it counts for no other. Logs of before say
+    nothing there; the order of the entries then tells which dose was meant.
+    """
 
     type: ClassVar[str] = "dose_verified"
     strand: ClassVar[Strand] = Strand.DOSE
     agrees: bool
+    computed: Word = ""
     what: Name = "dose"  # dose | kit and volume (blinded bedside staff)
     note: Prose = ""
 

@@ -39,13 +39,13 @@ def _faults(error: KerpError, status: int) -> JsonResponse:
 
 
 def answers(view: _View) -> _View:
-    """Bad input is 400 with every fault; an id with another content is 409."""
+    """Bad input is 400 with every fault; an id with another content, or a dose that was changed meanwhile, is 409."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
-        except SameIdOtherContentError as error:
+        except (SameIdOtherContentError, intake.LookAgainError) as error:
             return _faults(error, 409)
         except KerpError as error:
             return _faults(error, 400)

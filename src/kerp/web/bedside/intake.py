@@ -17,7 +17,7 @@ from django.utils import timezone
 from kerp.base.errors import Fault, KerpError
 from kerp.session.codec import decode_event
 from kerp.session.decide import Accepted, Record, Refused, Request, decide, reasons_against
-from kerp.session.events import Event, Signature
+from kerp.session.events import Corrected, DoseComputed, DoseVerified, Event, Signature
 from kerp.session.guards import GUARDS, Reason
 from kerp.session.limits import CLOCK_OFFSET_MS
 from kerp.session.state import SessionRecord
@@ -30,6 +30,11 @@ from kerp.web.bedside.wire import BatchIn, EntryIn, RequestIn, uuid_of
 from kerp.web.course import protocol_of, state_at_head, state_of
 from kerp.web.models import Entry, Log, Person
 from kerp.web.office.desk import acting_role
+
+
+class LookAgainError(KerpError):
+    """What somebody looked at is not what stands there now."""
+
 
 ANSWER_WITHIN_MS = 20_000  # a request that comes later than this after it was asked is asked again, not carried out
 # Asked by every request: written out, because the ORM takes ten times as long to write it as the database to answer.
@@ -105,6 +110,7 @@ def take(log: Log, session: str, person: Person, batch: BatchIn, standing: froze
 def _take(log: Log, session: str, person: Person, batch: BatchIn, one: EntryIn) -> Outcome:
     try:
         submitted = _submitted(session, person, batch, one)
+        _check_what_was_seen(log, submitted)
         warnings = _warnings(log, submitted, person)
         appended = record.append(log_id=log.id, actor=person.username, submitted=submitted)
     except SameIdOtherContentError as error:
@@ -133,6 +139,31 @@ def _submitted(session: str, person: Person, batch: BatchIn, one: EntryIn) -> Su
         clock_offset_ms=one.clock_offset_ms if one.queued else skew_ms(batch.sent_wall_ms, one.clock_offset_ms),
         queued=one.queued,
     )
+
+
+def _check_what_was_seen(log: Log, submitted: Submitted) -> None:
+    """A verification names the newest dose that was computed; `LookAgainError` where it names another or none.
+
+    Sent again because its answer was lost, it is what it was. Nobody rewrites it by a correction: the name under it
+    would be of one who never said so.
+    """
+    event = submitted.event
+    if isinstance(event, Corrected) and isinstance(event.replacement, DoseVerified):
+        ways = ("take it back by a correction, and verify again from your own sign-in",)
+        raise KerpError(Fault("a verification is not rewritten", field="event.replacement", ways_out=ways))
+    if not isinstance(event, DoseVerified) or record.known(submitted.id):
+        return
+    held = state_of(log).session(submitted.session)
+    newest = held.last(DoseComputed) if held else None
+    if newest is not None and event.computed == newest.id:
+        return
+    said = (
+        "the dose was changed since you looked; look again" if event.computed else "which dose was looked at is asked"
+    )
+    ways = ("look at the dose as it stands now, and verify that one",)
+    allowed = newest.id if newest else "a dose that was computed in this session"
+    found = event.computed or "nothing"
+    raise LookAgainError(Fault(said, field="event.computed", found=found, allowed=allowed, ways_out=ways))
 
 
 def _warnings(log: Log, submitted: Submitted, person: Person) -> tuple[Reason, ...]:
@@ -186,6 +217,7 @@ def ask(log: Log, session: str, person: Person, request: RequestIn, standing: fr
         device=request.device,
         clock_offset_ms=skew_ms(request.sent_wall_ms, request.clock_offset_ms),
     )
+    _check_what_was_seen(log, submitted)
     answer = _decided(log, person, submitted, request.override)
     if answer.accepted:
         _remember_who_treats(log, person, standing)

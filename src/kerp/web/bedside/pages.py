@@ -182,10 +182,12 @@ def dose(request: HttpRequest, log_id: UUID, session: str) -> HttpResponseBase:
     person = person_of(request)
     view = _view(request, log_id, session)
     computed = view.record.last(DoseComputed)
-    form = _VerifyForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and computed is not None:
+    shown = {"computed": computed.id if computed else ""}
+    form, status = _VerifyForm(request.POST or None, initial=shown), 200
+    if request.method == "POST" and form.is_valid():
         event = DoseVerified(
             agrees=form.cleaned_data["verdict"] == "agrees",
+            computed=form.cleaned_data["computed"],
             what="kit and volume" if view.protocol.blinded else "dose",
             note=form.cleaned_data["note"],
         )
@@ -194,15 +196,19 @@ def dose(request: HttpRequest, log_id: UUID, session: str) -> HttpResponseBase:
             intake.ask(log_or_404(person, log_id), session, person, asked)
             messages.success(request, "Recorded under your name.")
             return HttpResponseRedirect(request.path)
+        except intake.LookAgainError as error:  # a new form: nothing that was said of another dose stays ticked
+            form, status = _VerifyForm(initial=shown), 409
+            messages.error(request, f"Not recorded: {error.faults[0].message}.")
         except KerpError as error:
             add_faults(form, error)
     people = verifiers(view.record, view.t0_ms if view.t0_ms is not None else view.now_ms)
     context = {"form": form, "view": view, "computed": computed, "people": people, "log": log_id, "session": session}
-    return render(request, "kerp/bedside/dose.html", context)
+    return render(request, "kerp/bedside/dose.html", context, status=status)
 
 
 class _VerifyForm(forms.Form):
     entry_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+    computed = forms.CharField(widget=forms.HiddenInput, max_length=200)  # which dose this page shows
     verdict = forms.ChoiceField(
         label="I have checked it against the label, the pump and the participant",
         choices=[("agrees", "It agrees"), ("differs", "It does not agree")],

@@ -229,7 +229,7 @@ def _drug(view: View) -> dict[str, Any]:
         "device_gap_min": rule.device_gap_min.value if rule and rule.device_gap_min else None,
         "nasal": bool(rule and (rule.device_mg is not None or rule.devices_default)),
         "volume_given_ml": track.volume_given_ml,
-        "computed": plain(computed.event) | {"by": computed.actor} if computed else None,
+        "computed": plain(computed.event) | {"id": computed.id, "by": computed.actor} if computed else None,
         "verified_by": list(verifiers(view.record, view.t0_ms if view.t0_ms is not None else view.now_ms)),
         "expected_peak_min": [rule.expected_peak_from_min.value, rule.expected_peak_to_min.value] if rule else None,
     }

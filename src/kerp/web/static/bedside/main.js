@@ -245,6 +245,7 @@ class App {
 
   acknowledged({ entry, outcome }) {
     if (outcome.result === "stored") this.refreshSoon();
+    if (outcome.result === "refused" && entry.event.type === "dose_verified") { this.refresh(); told("Not verified", `${outcome.faults.map((fault) => fault.message).join(" ")}.`); }
     if (outcome.warnings?.length) this.say(`Kept. ${outcome.warnings[0].text}`, null);
   }
 
