@@ -84,9 +84,20 @@ def faults_of(event: Event) -> tuple[Fault, ...]:
 
 
 def secret_fields(event: Event) -> tuple[str, ...]:
-    """Fields of an event that are filled and would tell the arm in a blinded trial (M8)."""
-    filled = (f.name for f in fields_of(type(event)).values() if f.secret and getattr(event, f.name))
-    return tuple(filled)
+    """Paths of fields that are filled and would tell the arm in a blinded trial (M8): a zero is filled.
+
+    An event within another (what a correction puts in the place of an entry) is looked into.
+    """
+    if isinstance(event, UnknownEvent):
+        return ()
+    return tuple(path for name, spec in fields_of(type(event)).items() for path in _secret(name, spec, event))
+
+
+def _secret(name: str, spec: FieldKind, event: Event) -> tuple[str, ...]:
+    value = getattr(event, name)
+    if isinstance(value, Event):
+        return tuple(f"{name}.{inner}" for inner in secret_fields(value))
+    return (name,) if spec.secret and value not in (None, "", ()) else ()
 
 
 def _stop_at(faults: _Faults) -> None:

@@ -73,15 +73,19 @@ class OpenLog:
     def append(self, submitted: Submitted, *, actor: str) -> Appended:
         """Write one entry, or give back the one that stands."""
         content = submitted.content_hash(actor)
-        if stands := known(submitted.id):
-            if stands.content_hash != content or stands.log_id != self.log.id:
-                raise _conflict(submitted, stands)
+        stands = known(submitted.id)
+        if stands and stands.content_hash == content and stands.log_id == self.log.id:
             return Appended(stands, created=False)
-        if self.log.participant.study.blinded and (told := secret_fields(submitted.event)):
+        self._check_tells_no_arm(submitted.event)  # before a conflict, which would keep what was refused
+        if stands:
+            raise _conflict(submitted, stands)
+        return Appended(self._write(submitted, content, actor), created=True)
+
+    def _check_tells_no_arm(self, event: Event) -> None:
+        if self.log.participant.study.blinded and (told := secret_fields(event)):
             raise KerpError(
                 Fault("this field would tell the arm, and the log is blinded", field=", ".join(told), allowed="empty")
             )
-        return Appended(self._write(submitted, content, actor), created=True)
 
     def _write(self, submitted: Submitted, content: str, actor: str) -> Entry:
         record = self._record(submitted, actor)

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
-from kerp.session.events import ArmGuess
 from kerp.web.bedside.pulse import Ear
+from kerp.web.masking import guess_ids, masked
 from kerp.web.models import Entry
 from kerp.web.workers import looked_up
 
@@ -22,11 +22,9 @@ MOST_AT_ONCE = 500
 _KEPT = ("seq", "id", "occurred_ms", "recorded_ms", "actor", "session", "role", "device", "event")
 
 
-def entry_dict(data: dict[str, Any]) -> dict[str, Any]:
-    """A record as a device shows it."""
-    told = {name: data[name] for name in _KEPT}
-    if told["event"]["type"] == ArmGuess.type:  # one person's belief would colour what the others observe (M8)
-        told["event"] = {name: told["event"][name] for name in ("type", "by")}
+def entry_dict(data: dict[str, Any], guesses: frozenset[str]) -> dict[str, Any]:
+    """A record as a device shows it; `guesses`: from `guess_ids`."""
+    told = {name: data[name] for name in _KEPT} | {"event": masked(data["event"], guesses)}
     return told | {
         "wall_clock": data.get("wall_clock", ""),
         "clock_offset_ms": data.get("clock_offset_ms", 0),
@@ -40,7 +38,8 @@ def entries_since(log_id: UUID, session: str, since: int) -> tuple[list[dict[str
     read = [(seq, json.loads(record)) for seq, record in rows[:MOST_AT_ONCE]]
     if not read:
         return [], since
-    return [entry_dict(data) for _, data in read if data["session"] == session], read[-1][0]
+    guesses = guess_ids(log_id, (data["event"] for _, data in read))
+    return [entry_dict(data, guesses) for _, data in read if data["session"] == session], read[-1][0]
 
 
 async def entries_stream(log_id: UUID, session: str, since: int) -> AsyncIterator[bytes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Paginator
@@ -10,9 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from kerp.base.digest import canonical
 from kerp.session.events import ArmGuess
 from kerp.web.accounts.doors import needs, person_of
 from kerp.web.integrity import check_log
+from kerp.web.masking import KEPT, guess_ids, masked
 from kerp.web.models import AuditEvent, Entry
 from kerp.web.office.desk import log_of, participant_or_404
 
@@ -44,20 +48,28 @@ def entries(request: HttpRequest, public_id: UUID) -> HttpResponse:
     participant = participant_or_404(person_of(request), public_id)
     log = log_of(participant)
     page = Paginator(Entry.objects.filter(log=log).order_by("seq"), PER_PAGE).get_page(request.GET.get("page"))
+    read = [(entry, entry.data()) for entry in page]
+    refused = [(flag, json.loads(flag.refused) if flag.refused else {}) for flag in log.flags.all()]
+    events = [data["event"] for _, data in (*read, *refused) if "event" in data]
+    guesses = guess_ids(log.id, events)
     context = {
         "participant": participant,
         "log": log,
         "page": page,
-        "rows": [(entry, entry.data(), _said(entry)) for entry in page],
+        "rows": [(entry, data, _said(data["event"], guesses)) for entry, data in read],
         "breaks": check_log(log),
-        "flags": log.flags.all(),
+        "flags": [(flag, _refused(data, guesses)) for flag, data in refused],
     }
     return render(request, "kerp/audit/entries.html", context)
 
 
-def _said(entry: Entry) -> list[tuple[str, object]]:
+def _said(event: dict[str, Any], guesses: frozenset[str]) -> list[tuple[str, object]]:
     """What an event says, without its type and what was left empty (a zero and a no are said)."""
-    event = entry.data()["event"]
-    if entry.kind == ArmGuess.type:  # what somebody believes would colour what others observe, and may tell the arm
-        return [("by", event["by"]), ("guess", "kept for the blinding index")]
-    return [(name, value) for name, value in event.items() if name != "type" and value not in (None, "", [], {})]
+    shown = masked(event, guesses)
+    said = [(name, value) for name, value in shown.items() if name != "type" and value not in (None, "", [], {})]
+    return [*said, ("guess", KEPT)] if event["type"] == ArmGuess.type else said
+
+
+def _refused(data: dict[str, Any], guesses: frozenset[str]) -> str:
+    """What came in under an id that was taken and was not written; a guess in it is masked too."""
+    return canonical(data | {"event": masked(data["event"], guesses)}) if "event" in data else ""
