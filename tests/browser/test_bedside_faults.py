@@ -356,6 +356,7 @@ def prove(playing: Any, served_class: Any, postgres_url: str, sessions: int, see
     assert_same_on_postgresql(logs, postgres_url)
 
 
+@pytest.mark.timeout(900)  # a minute where the machine does nothing else
 def test_twenty_sessions_with_every_fault_lose_nothing_double_nothing_and_replay_alike_on_both_engines(
     playing, served_class, postgres_url
 ):
@@ -363,6 +364,6 @@ def test_twenty_sessions_with_every_fault_lose_nothing_double_nothing_and_replay
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3000)
+@pytest.mark.timeout(5400)
 def test_two_hundred_sessions_with_every_fault_lose_and_double_nothing(playing, served_class, postgres_url):
     prove(playing, served_class, postgres_url, sessions=200, seed=20)
