@@ -25,7 +25,7 @@ from kerp.session.view import view_of
 from kerp.web.actions import record
 from kerp.web.actions.participants import note_treating
 from kerp.web.actions.record import SameIdOtherContentError, Submitted
-from kerp.web.bedside.reach import RECORD, check_may_record
+from kerp.web.bedside.reach import RECORD, Place, check_may_record
 from kerp.web.bedside.wire import BatchIn, EntryIn, RequestIn, uuid_of
 from kerp.web.course import protocol_of, state_at_head, state_of
 from kerp.web.models import Entry, Log, Person
@@ -109,7 +109,7 @@ def take(log: Log, session: str, person: Person, batch: BatchIn, standing: froze
 
 def _take(log: Log, session: str, person: Person, batch: BatchIn, one: EntryIn) -> Outcome:
     try:
-        submitted = _submitted(session, person, batch, one)
+        submitted = _submitted(log, session, person, batch, one)
         _check_what_was_seen(log, submitted)
         warnings = _warnings(log, submitted, person)
         appended = record.append(log_id=log.id, actor=person.username, submitted=submitted)
@@ -124,11 +124,11 @@ def _take(log: Log, session: str, person: Person, batch: BatchIn, one: EntryIn) 
     return Outcome(one.id, "stored", appended.entry.seq, warnings=warnings)
 
 
-def _submitted(session: str, person: Person, batch: BatchIn, one: EntryIn) -> Submitted:
+def _submitted(log: Log, session: str, person: Person, batch: BatchIn, one: EntryIn) -> Submitted:
     event = decode_event(one.event)
     if isinstance(event, Signature):
         raise KerpError(Fault("a signature is asked for, with a fresh proof of who signs", field="event.type"))
-    wanted = check_may_record(person, event)
+    wanted = check_may_record(person, event, Place(log.id, session))
     return Submitted(
         id=uuid_of(one.id),
         event=event,
@@ -207,7 +207,7 @@ def ask(log: Log, session: str, person: Person, request: RequestIn, standing: fr
     `standing`: from `check_may_treat`; left out, it is looked up where it matters.
     """
     event = decode_event(request.event)
-    wanted = check_may_record(person, event)
+    wanted = check_may_record(person, event, Place(log.id, session))
     submitted = Submitted(
         id=uuid_of(request.id),
         event=event,
