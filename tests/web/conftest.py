@@ -207,3 +207,41 @@ def serving() -> Iterator[Callable[..., Served]]:
         server.process.wait()
         if server.process.stderr:
             server.process.stderr.close()
+
+
+@pytest.fixture
+def underway(blinded) -> Team:
+    """The blinded study with a session: kit, dose, a guess that was corrected, and a rater; today is in day 7."""
+    import uuid
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from kerp.base.elapsed import MS_PER_DAY, MS_PER_MIN
+    from kerp.session import events as ev
+    from kerp.web.actions import record
+    from kerp.web.vault import store
+
+    Log.objects.filter(id=blinded.log.id).update(opened_at=timezone.now() - timedelta(days=10))
+    kit = str(dict(store.state("kerp-b").kits)["B1-001"])
+    start, said = 2 * MS_PER_DAY, ev.ArmGuess(by=ev.Guesser.NURSE, guess="comparison", reason="belief-w3")
+    guess = uuid.uuid4()
+    course = [
+        (start - 3_600_000, "", ev.Dispensed(kit=kit)),
+        (start - 60_000, "dosing-1", ev.SessionOpened(plan="dosing")),
+        (start - 50_000, "dosing-1", ev.Weighed(weight_kg=72.0)),
+        (start - 40_000, "dosing-1", ev.DoseComputed(kit=kit, volume_ml=50.0, rate_ml_per_h=75.0)),
+        (start, "dosing-1", ev.AdministrationStarted(route="iv")),
+        (start + 40 * MS_PER_MIN, "dosing-1", ev.AdministrationEnded()),
+        (start + 50 * MS_PER_MIN, "dosing-1", said),
+        (start + 51 * MS_PER_MIN, "dosing-1", ev.Corrected(entry=str(guess), reason="belief-w3", replacement=said)),
+    ]
+    for at_ms, session, event in course:
+        identifier = guess if event is said else uuid.uuid4()
+        one = record.Submitted(id=identifier, event=event, occurred_ms=at_ms, session=session, role="nurse")
+        record.append(log_id=blinded.log.id, actor="nurse", submitted=one)
+    for role in ("therapist", "rater"):
+        participants.assign(
+            participant=blinded.participant, person=blinded[role], role=role, actor=blinded["coordinator"]
+        )
+    return blinded

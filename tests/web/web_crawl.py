@@ -8,6 +8,14 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 OPEN_TO_ALL = {"health", "account_login", "account_logout", "account_inactive", "invitation", "display_join"}
 ALLAUTH = ("account_", "mfa_", "usersessions_")  # django-allauth brings its own doors
+SESSION = "dosing-1"
+# Addresses of one participant whose arguments differ from the usual ones, so that each of them shows something.
+OWN = {
+    "rate": {"visit_id": "day7", "instrument": "ybocs"},
+    "rater_guess": {"occasion": "day7"},
+    "answer": {"visit_id": "day7"},
+    "own_guess": {"occasion": SESSION},
+}
 
 
 def patterns(resolver=None, prefix=""):
@@ -25,11 +33,12 @@ def ours():
 
 
 def arguments(team, entry):
-    """Something that exists for every converter of an address."""
+    """Something that exists for every argument of an address; an argument that is not known here is a fault."""
     known = {
         "public_id": team.participant.public_id,
         "person": team["nurse"].public_id,
-        "log": team.log.id,
+        "log_id": team.log.id,
+        "session": SESSION,
         "code": team.study.code,
         "number": 1,
         "part": "item",
@@ -38,13 +47,22 @@ def arguments(team, entry):
         "subject": team.participant.code,
         "occasion": "day7",
         "token": "no-such-token",
+        # Rows of their own kind, of which a test that needs one makes one:
+        "seq": 1,
+        "assignment": 1,
+        "grant_id": 1,
+        "stimulus_id": uuid.uuid4(),
     }
     if entry.name and entry.name.startswith("person"):
         known["public_id"] = team["nurse"].public_id
-    missing = {"int": 1, "uuid": uuid.uuid4(), "slug": "dosing-1", "str": "dosing-1"}
-    kinds = {name: type(kind).__name__ for name, kind in entry.pattern.converters.items()}
-    short = {"IntConverter": "int", "UUIDConverter": "uuid", "SlugConverter": "slug", "StringConverter": "str"}
-    return {name: known.get(name, missing[short[kind]]) for name, kind in kinds.items()}
+    known |= OWN.get(entry.name, {})
+    return {name: known[name] for name in entry.pattern.converters}
+
+
+def of_a_participant(entry):
+    """Whether an address is about one participant."""
+    named = set(entry.pattern.converters)
+    return "log_id" in named or ("public_id" in named and not (entry.name or "").startswith("person"))
 
 
 def every_address(team):

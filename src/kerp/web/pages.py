@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from kerp import __version__
 from kerp.web.accounts.doors import is_api, needs, person_of
+from kerp.web.sight import RatesBlindedError
 
 # Where each permission leads first, in order of what a role mainly does.
 HOMES = (
@@ -64,7 +65,10 @@ ERRORS = {
 
 
 def _error(request: HttpRequest, status: int) -> HttpResponse:
-    title, text = ERRORS[status]
+    return _said(request, status, *ERRORS[status])
+
+
+def _said(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
     if is_api(request):
         return JsonResponse({"error": title, "ways_out": [text]}, status=status)
     return render(request, "kerp/error.html", {"title": title, "text": text, "status": status}, status=status)
@@ -75,8 +79,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # 
     return _error(request, 400)
 
 
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  Django's signature
-    """403."""
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403, with the reason where it is that one rates this participant blinded."""
+    if isinstance(exception, RatesBlindedError):
+        return _said(request, 403, exception.title, exception.text)
     return _error(request, 403)
 
 

@@ -23,7 +23,7 @@ from kerp.session.events import ArmGuess, Event, Guesser, LateEntryNoted, Rating
 from kerp.session.view import View, view_of
 from kerp.web.accounts.doors import needs, person_of
 from kerp.web.actions import record
-from kerp.web.bedside import api, intake
+from kerp.web.bedside import api
 from kerp.web.bedside.later_form import LaterForm, later_form
 from kerp.web.bedside.reach import RECORD, log_or_404
 from kerp.web.course import protocol_of, state_of
@@ -32,6 +32,7 @@ from kerp.web.office import answers, beliefs
 from kerp.web.office.desk import acting_role
 from kerp.web.office.faults import add_faults
 from kerp.web.sent import sent
+from kerp.web.typed import TypedNumber
 
 SALT = "kerp.later-form"
 OPEN_FOR_S = 12 * 3600  # as long as a screen's token: one working day
@@ -46,7 +47,7 @@ class GuessForm(forms.Form):
         required=False, label="What do you think you were given?", choices=list(beliefs.WORDS.items()),
         widget=forms.RadioSelect,
     )  # fmt: skip
-    certainty = forms.FloatField(
+    certainty = TypedNumber(
         required=False, min_value=0, max_value=100, label="How certain are you, in per cent?"
     )
 
@@ -195,7 +196,6 @@ def form_desk(request: HttpRequest, log_id: UUID, session: str) -> HttpResponseB
     """Hand the form over, give its address, or take it over from paper."""
     person = person_of(request)
     log = log_or_404(person, log_id)
-    intake.check_may_treat(log, person)
     address = reverse("later_form", args=[token_of(log, session, person)])
     if request.method == "POST" and "hand_over" in request.POST:
         filling(log, session, None)  # 404 before anybody is signed out

@@ -72,7 +72,7 @@ def _number(text: str, field: str) -> Decimal | None:
 def _whole(text: str) -> int | None:
     if not text:
         return None
-    if not text.isdigit() or len(text) > 3:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 3:
         raise KerpError(Fault("a whole number is expected", field="devices", found=text[:40]))
     return int(text)
 

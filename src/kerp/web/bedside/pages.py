@@ -67,7 +67,6 @@ def open_session(request: HttpRequest, log_id: UUID) -> HttpResponseBase:
     reasons: list[Any] = []
     if request.method == "POST" and form.is_valid():
         try:
-            intake.check_may_treat(log, person)
             name = _next_name(log, form.cleaned_data["plan"])
             answer = intake.ask(log, name, person, _asked(form))
             if answer.accepted:
@@ -114,6 +113,7 @@ def _next_name(log: Log, plan: str) -> str:
 @needs("session_view")
 def bedside(request: HttpRequest, log_id: UUID, session: str) -> HttpResponse:  # noqa: ARG001  the shell reads its address
     """The shell: the same for every session, holding nothing of anybody. What it shows comes by the interface."""
+    log_or_404(person_of(request), log_id)
     return _shell(request)
 
 

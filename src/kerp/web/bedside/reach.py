@@ -38,6 +38,7 @@ from kerp.session.events import (
 from kerp.session.events import Entry as LoggedEntry
 from kerp.web.logbook import log_now
 from kerp.web.models import Entry, Log, Person
+from kerp.web.sight import roles_with
 
 RECORD = ("session_record",)
 OF_THE_RATER = frozenset({"rater", "blind_rater"})  # the role here, and what protocols call it
@@ -68,7 +69,10 @@ _OF_THE_COURSE = (
 
 
 def log_or_404(person: Person, log_id: UUID) -> Log:
-    """A log this person may see; anything else is not there, rather than forbidden."""
+    """A log this person may see; anything else is not there, rather than forbidden.
+
+    That of a participant whom this person rates blinded is forbidden, in words (`RatesBlindedError`, M7).
+    """
     try:
         log = log_now(log_id)
     except Log.DoesNotExist:
@@ -76,6 +80,7 @@ def log_or_404(person: Person, log_id: UUID) -> Log:
     sites = person.site_ids()
     if sites is not None and log.participant.site_id not in sites:
         raise Http404
+    roles_with(log.participant_id, person)
     return log
 
 

@@ -22,12 +22,13 @@ from kerp.session.events import ArmGuess, Dispensed, Unblinded, Weighed
 from kerp.web.accounts.doors import fresh_proof, needs, person_of
 from kerp.web.actions import audit
 from kerp.web.course import protocol_of, state_of
-from kerp.web.models import Participant, Study
+from kerp.web.models import Participant, Person, Study
 from kerp.web.office import pharmacy as pharmacy_page
 from kerp.web.office import standing
 from kerp.web.office.desk import acting_role, log_of, participant_or_404, submit
 from kerp.web.office.faults import add_faults, in_words
 from kerp.web.sent import sent
+from kerp.web.sight import not_rated, roles_with
 from kerp.web.vault import store
 
 NAMESPACE = uuid.UUID("6d0c1d7e-8f0a-5d3b-9a55-6b65727031aa")
@@ -63,10 +64,10 @@ class AskForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, person: Person, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         blinded = Participant.objects.filter(study__blinded=True).order_by("code")
-        self.fields["participant"].queryset = blinded  # type: ignore[attr-defined]
+        self.fields["participant"].queryset = not_rated(blinded, person)  # type: ignore[attr-defined]
 
 
 def _now_ms() -> int:
@@ -172,13 +173,15 @@ def release_kit(request: HttpRequest, code: str) -> HttpResponseBase:
 def unblinding(request: HttpRequest) -> HttpResponseBase:
     """Ask for one person's arm in an emergency; another person confirms."""
     person = person_of(request)
-    form = AskForm(sent(request))
+    form = AskForm(sent(request), person=person)
     if request.method == "POST":
         if not person.may("unblind_request"):
             raise PermissionDenied
         if form.is_valid():
             return _ask(request, form)
-    rows = [row for study in Study.objects.filter(blinded=True) for row in _asked(study)]
+    blinded = Study.objects.filter(blinded=True)
+    seen = {(one.study_id, one.code) for one in not_rated(Participant.objects.filter(study__in=blinded), person)}
+    rows = [row for study in blinded for row in _asked(study) if (study.id, row["subject"]) in seen]
     return render(request, "kerp/blinding/unblinding.html", {"form": form, "rows": rows, "me": person.username})
 
 
@@ -221,6 +224,7 @@ def confirm(request: HttpRequest, code: str, seq: int) -> HttpResponseBase:
     if row is None:
         raise Http404
     participant = get_object_or_404(Participant, study=study, code=row["subject"])
+    roles_with(participant.pk, person)
     command = Unblind(
         subject=row["subject"],
         reason=row["reason"],
@@ -252,6 +256,7 @@ def show_arm(request: HttpRequest, code: str, seq: int) -> HttpResponseBase:
     row = next((one for one in _asked(study) if one["seq"] == str(seq) and one["confirmed"]), None)
     if row is None or row["by"] != person.username:
         raise Http404
+    roles_with(get_object_or_404(Participant, study=study, code=row["subject"]).pk, person)
     store.note(code, store.SHOWN, {"subject": row["subject"]}, person.username)
     audit.record(actor=person.username, act="unblinding.shown", subject=f"participant:{row['subject']}")
     arms, _ = store.arms_for_unblinded(code)

@@ -17,8 +17,9 @@ from kerp.session.events import ArmGuess
 from kerp.web.accounts.doors import needs, person_of
 from kerp.web.integrity import check_log
 from kerp.web.masking import KEPT, guess_ids, masked
-from kerp.web.models import AuditEvent, Entry
+from kerp.web.models import AuditEvent, Entry, Participant, Person
 from kerp.web.office.desk import log_of, participant_or_404
+from kerp.web.sight import RATER
 
 PER_PAGE = 50
 # Acts about accounts and deployment: for administrators. Acts about participants: for monitors and data managers.
@@ -35,10 +36,17 @@ def audit(request: HttpRequest) -> HttpResponse:
         rows = rows.exclude(ABOUT_PEOPLE)
     if not person.may("audit_view"):
         rows = rows.exclude(subject__startswith="participant:")
+    rows = rows.exclude(subject__in=_of_whom_one_rates(person))
     if wanted := request.GET.get("find", "").strip()[:60]:
         rows = rows.filter(Q(actor__icontains=wanted) | Q(act__icontains=wanted) | Q(subject__icontains=wanted))
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "kerp/audit/audit.html", {"page": page, "find": wanted})
+
+
+def _of_whom_one_rates(person: Person) -> list[str]:
+    """Subjects of the audit trail that speak of somebody this person rates blinded (M7)."""
+    rated = Participant.objects.filter(assignments__person=person, assignments__role=RATER).select_related("log")
+    return [name for one in rated for name in (f"participant:{one.code}", f"log:{one.log.id}")]
 
 
 @require_safe

@@ -15,20 +15,29 @@ from kerp.session.events import Event
 from kerp.web.access import matrix
 from kerp.web.actions import record
 from kerp.web.models import Log, Participant, Person
+from kerp.web.sight import not_rated, roles_with
 
 
 def visible_participants(person: Person) -> QuerySet[Participant]:
-    """Participants of the sites of this person's roles; a grant without a site means every site."""
+    """Participants of the sites of this person's roles (a grant without a site: every site) whom they do not rate."""
+    return not_rated(_of_ones_sites(person), person)
+
+
+def _of_ones_sites(person: Person) -> QuerySet[Participant]:
     everyone = Participant.objects.select_related("study", "site", "version", "log")
     sites = person.site_ids()
     return everyone if sites is None else everyone.filter(site_id__in=sites)
 
 
 def participant_or_404(person: Person, public_id: UUID) -> Participant:
-    """A participant this person may see; anything else is not there, rather than forbidden."""
-    found = visible_participants(person).filter(public_id=public_id).first()
+    """A participant this person may see; anything else is not there, rather than forbidden.
+
+    One whom this person rates blinded is forbidden, in words (`RatesBlindedError`, M7).
+    """
+    found = _of_ones_sites(person).filter(public_id=public_id).first()
     if found is None:
         raise Http404
+    roles_with(found.pk, person)
     return found
 
 
