@@ -8,8 +8,8 @@ ANSWER = """(wanted) => {
     const options = [...group.querySelectorAll('input[type=radio]')].filter((one) => one.value !== '');
     (options.find((one) => one.value === wanted) ?? options[0])?.click();
   }
-  for (const box of document.querySelectorAll('main form input[type=number]'))
-    if (box.value === '') box.value = box.min || '1';
+  for (const box of document.querySelectorAll('main form input[data-number]'))
+    if (box.value === '') box.value = box.dataset.min || '1';
 }"""
 # Every criterion looked at, with a reason where one is asked for.
 PASS = "() => document.querySelectorAll('main form input[type=radio][value=yes]').forEach((one) => one.click())"
@@ -223,7 +223,7 @@ def scale(person, name, value="0"):
         """(wanted) => { for (const group of document.querySelectorAll('dialog[open] fieldset')) {
           const options = [...group.querySelectorAll('input[type=radio]')].filter((one) => one.value !== '');
           (options.find((one) => one.value === wanted) ?? options[0])?.click();
-          const box = group.querySelector('input[type=number]'); if (box) box.value = wanted; } }""",
+          const box = group.querySelector('input[type=text]'); if (box) box.value = wanted; } }""",
         value,
     )
     in_dialog(person.page, "Record")

@@ -43,6 +43,7 @@ from kerp.web.display.content import LARGEST_BYTES, MODALITIES
 from kerp.web.display.models import Screen, Stimulus
 from kerp.web.display.showing import asked, showing
 from kerp.web.office.faults import add_faults
+from kerp.web.typed import TypedWhole
 from kerp.web.workers import looked_up
 
 _View = Callable[..., HttpResponseBase]
@@ -262,7 +263,7 @@ class StimulusForm(forms.Form):
         required=False, label="File", help_text="JPEG, PNG, WebP, MP3, Ogg, WAV, MP4 or WebM; at most 24 MB."
     )
     theme = forms.CharField(required=False, max_length=80, label="Theme")
-    intensity = forms.IntegerField(min_value=0, max_value=100, label="Rated by the participant, 0 to 100")
+    intensity = TypedWhole(min_value=0, max_value=100, label="Rated by the participant, 0 to 100")
     licence = forms.CharField(max_length=120, label="Licence, or who made it and agreed")
     warning = forms.CharField(required=False, max_length=300, label="Content warning")
     personal = forms.BooleanField(

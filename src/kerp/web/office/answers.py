@@ -20,6 +20,7 @@ from kerp.session.events import Entry, ScaleAnswered
 from kerp.session.state import State
 from kerp.session.visits import dose_entries
 from kerp.web.office.desk import EntryForm
+from kerp.web.typed import TypedNumber
 
 MOST_BUTTONS = 11  # more answers than this are typed
 
@@ -72,7 +73,7 @@ def _field(item: Item, pack: TextPack | None) -> forms.Field:
             widget=forms.RadioSelect,
         )
     anchors = " – ".join(part for part in (item.low_anchor, item.high_anchor) if part)
-    return forms.FloatField(
+    return TypedNumber(
         required=False,
         label=label,
         min_value=item.min,

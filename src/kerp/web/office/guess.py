@@ -31,6 +31,7 @@ from kerp.web.office.faults import add_faults
 from kerp.web.office.rating import ROLE as RATER_ROLE
 from kerp.web.office.rating import mine
 from kerp.web.sent import sent
+from kerp.web.typed import TypedWhole
 
 
 class GuessForm(EntryForm):
@@ -39,7 +40,7 @@ class GuessForm(EntryForm):
     guess = forms.ChoiceField(
         choices=list(beliefs.WORDS.items()), widget=forms.RadioSelect, label="What do you think was given?"
     )
-    certainty = forms.IntegerField(min_value=0, max_value=100, label="How sure are you, from 0 to 100 per cent?")
+    certainty = TypedWhole(min_value=0, max_value=100, label="How sure are you, from 0 to 100 per cent?")
     because = forms.ChoiceField(
         choices=list(beliefs.BECAUSE.items()), widget=forms.RadioSelect, label="What is it based on, most of all?"
     )

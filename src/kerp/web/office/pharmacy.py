@@ -31,13 +31,14 @@ from kerp.web.office import standing
 from kerp.web.office.desk import log_of
 from kerp.web.office.faults import add_faults, in_words
 from kerp.web.sent import sent
+from kerp.web.typed import TypedDecimal
 from kerp.web.vault import preparations, store
 
 
 class PrepareForm(forms.Form):
     """The vial, and that the weight was looked at."""
 
-    stock_mg_per_ml = forms.DecimalField(
+    stock_mg_per_ml = TypedDecimal(
         required=False,
         max_digits=12,
         decimal_places=6,

@@ -31,6 +31,7 @@ from kerp.web.models import Log
 from kerp.web.office import standing
 from kerp.web.office.desk import EntryForm, acting_role, choices, lines, log_of, participant_or_404, submit
 from kerp.web.office.faults import add_faults
+from kerp.web.typed import TypedWhole
 
 ONE_A_LINE = "One a line."
 REHEARSED = ("suds", "urge", "felt_effect")
@@ -51,7 +52,7 @@ class ItemForm(EntryForm):
         required=False, max_length=2000, label="Feared outcome", widget=forms.Textarea(attrs={"rows": 2})
     )
     theme = forms.CharField(required=False, max_length=100, label="Theme")
-    suds = forms.IntegerField(required=False, min_value=0, max_value=100, label="SUDS, 0 to 100")
+    suds = TypedWhole(required=False, min_value=0, max_value=100, label="SUDS, 0 to 100")
     modality = forms.ChoiceField(required=False, choices=[("", "–"), *choices(Modality)], label="Given as")
     hazards = _lines_field("Hazards for somebody who cannot stand safely", "Such as walking, mirror, driving.")
     props = _lines_field("Props that must be in the room at minute 0")

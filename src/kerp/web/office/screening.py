@@ -20,6 +20,7 @@ from kerp.web.office import standing
 from kerp.web.office.desk import EntryForm, acting_role, log_of, participant_or_404, submit
 from kerp.web.office.faults import add_faults
 from kerp.web.sent import sent
+from kerp.web.typed import TypedNumber
 
 PASSES = (("yes", "Passes"), ("no", "Does not pass"), ("", "Not looked at"))
 
@@ -28,7 +29,7 @@ class CriterionForm(EntryForm):
     """One criterion."""
 
     passes = forms.ChoiceField(choices=PASSES, required=False, widget=forms.RadioSelect, label="Finding")
-    value = forms.FloatField(required=False, label="Value")
+    value = TypedNumber(required=False, label="Value")
     reason = forms.CharField(required=False, max_length=2000, label="Reason or source")
 
     def __init__(self, *args: Any, screened: standing.Screened, **kwargs: Any) -> None:

@@ -23,6 +23,7 @@ from kerp.web.actions import study as actions
 from kerp.web.models import ProtocolVersion, Site, Study
 from kerp.web.office.faults import add_faults, in_words
 from kerp.web.sent import sent_files
+from kerp.web.typed import TypedWhole
 
 
 class SiteForm(forms.Form):
@@ -47,7 +48,7 @@ class StudyForm(forms.Form):
         label="Blinded",
         help_text="Then the log holds kit code and equalised volumes, and no page tells an arm.",
     )
-    target = forms.IntegerField(min_value=0, max_value=100_000, initial=0, label="Planned participants")
+    target = TypedWhole(min_value=0, max_value=100_000, initial=0, label="Planned participants")
 
 
 class VersionForm(forms.Form):

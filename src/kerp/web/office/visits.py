@@ -41,6 +41,7 @@ from kerp.web.office.desk import (
 )
 from kerp.web.office.faults import add_faults
 from kerp.web.sent import sent
+from kerp.web.typed import TypedNumber
 
 
 class VisitForm(EntryForm):
@@ -89,7 +90,7 @@ class MetacognitiveForm(EntryForm):
     """A metacognitive session on a following day (PAPER P33)."""
 
     module = forms.CharField(max_length=200, label="Module", help_text="As the site's manual names it.")
-    duration_min = forms.FloatField(required=False, min_value=1, max_value=300, label="Minutes")
+    duration_min = TypedNumber(required=False, min_value=1, max_value=300, label="Minutes")
     note = forms.CharField(required=False, max_length=4000, label="Note", widget=forms.Textarea(attrs={"rows": 3}))
 
 

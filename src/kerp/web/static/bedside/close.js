@@ -1,8 +1,9 @@
 // Recovery and the end: what still blocks discharge by name, the checklist, who leaves with whom, what comes later, signing.
 
-import { card, choice, clock, field, h, mark, number, words } from "./dom.js";
+import { card, choice, clock, field, h, mark, words } from "./dom.js";
 import { form } from "./dialogs.js";
 import { open } from "./now.js";
+import { number, typed } from "./numbers.js";
 import { use } from "./prepare.js";
 
 const TICKED = ["orientation", "gait", "nausea", "advice"];
@@ -51,7 +52,19 @@ function fidelity(app) {
 function guess(app) {
   let by = ["therapist", "nurse"].includes(app.status.me.role) ? app.status.me.role : "participant", arm = "";
   return form("What do you think was given?", [h("p", {}, "A test of blinding. It is a guess; nobody here knows."), field("Whose guess", choice("Whose guess", [["participant", "Participant"], ["therapist", "Therapist"], ["nurse", "Nurse"]], by, (chosen) => { by = chosen; })), field("Guess", choice("Guess", [["active", "The active treatment"], ["comparison", "The comparison"], ["unknown", "Cannot say"]], "", (chosen) => { arm = chosen; })), field("How certain (0–100 %)", number({ name: "certainty", min: 0, max: 100 }))],
-    (data) => { if (!arm) return "Tap a guess."; app.record({ type: "arm_guess", by, guess: arm, certainty: data.get("certainty") ? Number(data.get("certainty")) : null }, { text: "Guess recorded" }); return undefined; });
+    (_, node) => {
+      if (!arm) return "Tap a guess.";
+      const certainty = typed(node, "certainty", false);
+      if (guessed(app, by)) return `The guess of the ${words(by)} is in the record of this session already. It is asked once: if it was written down wrongly, take it back by a correction under Record, then record it anew.`;
+      app.record({ type: "arm_guess", by, guess: arm, certainty }, { text: "Guess recorded" });
+      return undefined;
+    });
+}
+
+// A second guess of the same person at the same time would make two of one: waiting here or in the record, not taken back.
+function guessed(app, by) {
+  const gone = new Set([...app.entries.values(), ...app.waitingOf("correction")].filter(({ event }) => event.type === "correction" && event.retracted).map(({ event }) => event.entry));
+  return [...app.entries.values(), ...app.waitingOf("arm_guess")].some(({ id, event }) => event.type === "arm_guess" && event.by === by && !gone.has(id));
 }
 
 const spoken = (at) => at.replace("T", " at ");

@@ -24,11 +24,19 @@ export function form(title, fields, submit, { button = "Record", wide = false } 
     const fault = h("p.fault", { role: "alert", hidden: true });
     const node = h("form", { noValidate: true, on: { submit: async (event) => {
       event.preventDefault();
-      const problem = await submit(new FormData(node), node);
+      const problem = await said(submit, node);
       if (typeof problem === "string") { fault.hidden = false; fault.textContent = problem; } else close(true);
     } } }, ...fields.flat(), fault, h("div.b-actions", {}, h("button.primary", { type: "submit" }, button), h("button", { type: "button", on: { click: () => close() } }, "Cancel")));
     return node;
   }, { wide });
+}
+
+// What a field refuses is a problem like any other: the form stays, with what was typed.
+async function said(submit, node) {
+  try { return await submit(new FormData(node), node); } catch (error) {
+    if (error.name !== "Refusal") throw error;
+    return error.message;
+  }
 }
 
 export const explain = {

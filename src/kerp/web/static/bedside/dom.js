@@ -45,8 +45,6 @@ export function field(label, input, help) {
   return h("div.b-field", {}, h("label", { htmlFor: input.id }, label), input, help ? h("p.help", {}, help) : null);
 }
 
-export const number = (attributes) => h("input", { type: "number", inputMode: "decimal", autocomplete: "off", ...attributes });
-
 // A choice that is tapped, not pulled: buttons of which one is pressed.
 export function choice(name, options, chosen, change) {
   const group = h("div.b-choices", { role: "group", "aria-label": name });

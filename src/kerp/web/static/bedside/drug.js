@@ -1,8 +1,9 @@
 // The drug track: rate, hold, resume, end with the volume really given; nasal devices one by one. Exposure is not touched here.
 
-import { card, clock, field, h, mark, number, span, words } from "./dom.js";
+import { card, clock, field, h, mark, span, words } from "./dom.js";
 import { confirmStop, form } from "./dialogs.js";
 import { comment } from "./entries.js";
+import { number, sure, typed } from "./numbers.js";
 
 export function drug(app) {
   const track = app.status.drug;
@@ -23,18 +24,20 @@ function infusion(app, track) {
 }
 
 function changeRate(app, rate) {
-  return form("The pump runs at", [field("Rate (mL/h)", number({ name: "rate", step: "0.1", min: 0, max: 10000, value: rate ?? "" })), field("Why", h("input", { name: "why", maxLength: 300 }))], (data) => {
-    const value = Number(data.get("rate").replace(",", "."));
-    if (!data.get("rate") || !(value >= 0)) return "A rate is asked for.";
+  const planned = app.status.drug.computed?.rate_ml_per_h;
+  return form("The pump runs at", [field("Rate (mL/h)", number({ name: "rate", min: 0, max: 10000, value: rate ?? "" }), planned ? `Planned: ${planned} mL/h` : ""), field("Why", h("input", { name: "why", maxLength: 300 }))], async (data, node) => {
+    const value = typed(node, "rate");
+    if (!(await sure(value, planned, "mL/h", "the planned rate"))) return "Look again at the rate.";
     app.record({ type: "rate_change", rate_ml_per_h: value, reason: data.get("why") }, { text: `Rate ${value} mL/h` });
     return undefined;
   });
 }
 
 function end(app, track) {
-  return form("The infusion has ended", [h("p", {}, "What was really given, not the plan."), field("Volume given (mL)", number({ name: "volume", step: "0.01", min: 0 }), track.computed?.volume_ml ? `Prepared: ${track.computed.volume_ml} mL` : ""), field("Interruptions", h("input", { name: "interruptions", maxLength: 500 }))], (data) => {
-    const volume = data.get("volume") ? Number(data.get("volume").replace(",", ".")) : null;
-    if (volume === null || !(volume >= 0)) return "The volume really given is asked for.";
+  const prepared = track.computed?.volume_ml;
+  return form("The infusion has ended", [h("p", {}, "What was really given, not the plan."), field("Volume given (mL)", number({ name: "volume", min: 0, max: 10000 }), prepared ? `Prepared: ${prepared} mL` : ""), field("Interruptions", h("input", { name: "interruptions", maxLength: 500 }))], async (data, node) => {
+    const volume = typed(node, "volume");
+    if (!(await sure(volume, prepared, "mL", "the prepared volume"))) return "Look again at the volume.";
     app.record({ type: "administration_end", volume_given_ml: volume, interruptions: data.get("interruptions") }, { text: `Infusion ended, ${volume} mL given.${app.exposureGoesOn}` });
     return undefined;
   });

@@ -1,21 +1,18 @@
 // Forms of single entries: vital signs, sedation, expectancy, adverse event, medication, rituals, coaching.
 
-import { choice, field, h, number, words } from "./dom.js";
+import { choice, field, h, words } from "./dom.js";
 import { form } from "./dialogs.js";
-
-const value = (data, name) => { const text = data.get(name)?.trim(); return text ? Number(text.replace(",", ".")) : null; };
+import { number, typed } from "./numbers.js";
 
 export function vitals(app) {
   const box = (name, label, attributes) => field(label, number({ name, ...attributes }));
   let position = "";
   return form("Vital signs", [h("div.b-grid2", {}, box("systolic_mmhg", "Systolic (mm Hg)", { min: 0, max: 400 }), box("diastolic_mmhg", "Diastolic (mm Hg)", { min: 0, max: 400 }), box("heart_rate_per_min", "Heart rate (/min)", { min: 0, max: 400 }), box("spo2_pct", "SpO₂ (%)", { min: 0, max: 100 }), box("respiratory_rate_per_min", "Breaths (/min)", { min: 0, max: 150 })),
     field("Position", choice("Position", [["sitting", "Sitting"], ["lying", "Lying"], ["", "Other"]], position, (chosen) => { position = chosen; }))],
-  (data) => {
+  (_, node) => {
     const names = ["systolic_mmhg", "diastolic_mmhg", "heart_rate_per_min", "spo2_pct", "respiratory_rate_per_min"];
-    const event = Object.fromEntries(names.map((name) => [name, value(data, name)]).filter(([, given]) => given !== null));
+    const event = Object.fromEntries(names.map((name) => [name, typed(node, name, false)]).filter(([, given]) => given !== null));
     if (!Object.keys(event).length) return "Nothing was typed.";
-    if (Object.values(event).some((given) => !Number.isFinite(given) || given < 0)) return "That is not a number.";
-    if (event.spo2_pct > 100) return "SpO₂ is a percentage.";
     if ((event.systolic_mmhg === undefined) !== (event.diastolic_mmhg === undefined)) return "Systolic and diastolic go together.";
     if (event.systolic_mmhg !== undefined && event.systolic_mmhg <= event.diastolic_mmhg) return "Systolic is above diastolic.";
     const shown = [event.systolic_mmhg ? `${event.systolic_mmhg}/${event.diastolic_mmhg}` : "", event.spo2_pct ? `SpO₂ ${event.spo2_pct}` : ""].filter(Boolean).join(", ");
@@ -37,9 +34,8 @@ export function expectancy(app, after = false, block = "") {
   const open = block || app.status.exposure.blocks.at(-1)?.name || `b${app.status.exposure.blocks.length + 1}`;
   return form(after ? "Expectancy after the exposure" : "Expectancy before the exposure",
     [field("How likely is the feared outcome? (0–100 %)", number({ name: "probability", min: 0, max: 100 })), field("Worst distress expected (0–100)", number({ name: "worst", min: 0, max: 100 }))],
-    (data) => {
-      const probability = value(data, "probability"), worst = value(data, "worst");
-      if (probability === null || probability < 0 || probability > 100 || worst < 0 || worst > 100) return "A number from 0 to 100 is asked for.";
+    (_, node) => {
+      const probability = typed(node, "probability"), worst = typed(node, "worst", false);
       app.record({ type: "expectancy", block: open, after, probability_pct: probability, worst_distress: worst }, { text: `Expectancy ${probability} %` });
       return undefined;
     });

@@ -1,10 +1,11 @@
 // Before minute 0: what is missing by name, checks in one tap, the dose with two people, the explicit start.
 
-import { card, choice, field, h, mark, number, words } from "./dom.js";
+import { card, choice, field, h, mark, words } from "./dom.js";
 import { dialog, form } from "./dialogs.js";
 import { vitals } from "./entries.js";
 import { comment } from "./entries.js";
 import { open } from "./now.js";
+import { number, typed } from "./numbers.js";
 
 export const missing = (app) => app.status.gate.filter((row) => !row.met);
 
@@ -45,9 +46,8 @@ function result(app, type) {
 }
 
 function weigh(app) {
-  return form("Weight", [field("Weight, measured today (kg)", number({ name: "kg", step: "0.1", min: 1, max: 500 }))], (data) => {
-    const kg = Number(data.get("kg").replace(",", "."));
-    if (!(kg >= 1 && kg <= 500)) return "A weight in kilograms is asked for.";
+  return form("Weight", [field("Weight, measured today (kg)", number({ name: "kg", min: 1, max: 500 }))], (_, node) => {
+    const kg = typed(node, "kg");
     app.record({ type: "weight", weight_kg: kg, measured: true }, { text: `Weight ${kg} kg` });
     return undefined;
   });
@@ -83,10 +83,10 @@ async function compute(app) {
   const known = app.plan.dose ?? {}, weights = [...app.entries.values()].filter((one) => one.event.type === "weight");
   const kg = app.waitingOf("weight").at(-1)?.event.weight_kg ?? weights.at(-1)?.event.weight_kg ?? known.weight_kg ?? "";
   if (app.plan.blinded) return propose(app, {});
-  return form("Compute the dose", [field("Weight (kg)", number({ name: "weight_kg", step: "0.1", value: kg })),
-    app.status.drug.nasal ? field("Devices", choice("Devices", known.devices_allowed.map((n) => [n, String(n)]), known.devices_default, (n) => { known.chosen = n; })) : field("Strength of the prepared syringe or bag (mg/mL)", number({ name: "concentration_mg_per_ml", step: "any", value: known.concentration_mg_per_ml ?? "" }), "Of the preparation, not of the vial."),
+  return form("Compute the dose", [field("Weight (kg)", number({ name: "weight_kg", min: 1, max: 500, value: kg })),
+    app.status.drug.nasal ? field("Devices", choice("Devices", known.devices_allowed.map((n) => [n, String(n)]), known.devices_default, (n) => { known.chosen = n; })) : field("Strength of the prepared syringe or bag (mg/mL)", number({ name: "concentration_mg_per_ml", min: 0, max: 1000, value: known.concentration_mg_per_ml ?? "" }), "Of the preparation, not of the vial."),
     h("label.b-check", {}, h("input", { type: "checkbox", name: "sure" }), h("span", {}, "An unusual weight was checked and is right"))],
-  (data) => propose(app, { weight_kg: data.get("weight_kg") ?? "", concentration_mg_per_ml: data.get("concentration_mg_per_ml") ?? "", devices: app.status.drug.nasal ? String(known.chosen ?? known.devices_default ?? "") : "", weight_confirmed: data.get("sure") === "on" ? "yes" : "" }), { button: "Compute" });
+  (data, node) => propose(app, { weight_kg: typed(node, "weight_kg", false) ?? "", concentration_mg_per_ml: app.status.drug.nasal ? "" : typed(node, "concentration_mg_per_ml", false) ?? "", devices: app.status.drug.nasal ? String(known.chosen ?? known.devices_default ?? "") : "", weight_confirmed: data.get("sure") === "on" ? "yes" : "" }), { button: "Compute" });
 }
 
 async function propose(app, query) {

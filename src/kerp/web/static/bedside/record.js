@@ -1,8 +1,9 @@
 // The record of this session: what was entered by whom, what waits, corrections, late entries, this device.
 
-import { capital, card, choice, clock, field, h, mark, number, words } from "./dom.js";
+import { capital, card, choice, clock, field, h, mark, words } from "./dom.js";
 import { dialog, form } from "./dialogs.js";
 import { comment } from "./entries.js";
+import { number, typed } from "./numbers.js";
 import { unseal } from "./store.js";
 
 export function record(app) {
@@ -25,52 +26,76 @@ function flags(app) {
 
 function events(app) {
   const all = [...app.entries.values()].toSorted((one, other) => other.occurred_ms - one.occurred_ms || other.seq - one.seq);
-  const corrected = new Map(all.filter((one) => one.event.type === "correction").map((one) => [one.event.entry, one]));
   const shown = all.slice(0, app.hints.all ? undefined : 60);
   return card("Entries", {}, app.may("session_record") ? h("div.b-actions", {}, h("button", { type: "button", "data-key": "late", on: { click: () => late(app) } }, "Late entry…"), h("a.button", { href: `/bedside/${app.place.log}/${app.place.session}/paper/` }, "Paper sheet and its entry")) : null,
     h("div.scroll", { tabIndex: 0, role: "region", "aria-label": "Entries" }, h("table.b-events", {}, h("thead", {}, h("tr", {}, ["Minute", "What", "By", ""].map((text) => h("th", { scope: "col" }, text || h("span.visually-hidden", {}, "Actions"))))),
-      h("tbody", {}, shown.map((one) => row(app, one, corrected.get(one.id)))))),
+      h("tbody", {}, shown.map((one) => row(app, one))))),
     all.length > shown.length ? h("button", { type: "button", on: { click: () => { app.hints.all = true; app.render(); } } }, `All ${all.length}`) : null);
 }
 
-function row(app, entry, correction) {
-  const lag = entry.recorded_ms - entry.occurred_ms, struck = correction?.event.retracted;
-  return h("tr", { class: struck ? "struck" : "" }, h("td.number", {}, app.t0 === null ? entry.wall_clock.slice(11, 16) : clock(entry.occurred_ms - app.t0, true)),
-    h("td", {}, struck ? h("s", {}, describe(entry.event)) : describe(entry.event), correction ? mark("info", struck ? "taken back" : "corrected") : null, lag > 120000 && !entry.queued ? mark("warn", "late") : null, entry.queued ? mark("plain", "queued") : null),
+function row(app, entry) {
+  const lag = entry.recorded_ms - entry.occurred_ms, now = readNow(app, entry), minute = (ms) => (app.t0 === null ? entry.wall_clock.slice(11, 16) : clock(ms - app.t0, true));
+  return h("tr", { class: now.retracted ? "struck" : "" }, h("td.number", {}, minute(entry.occurred_ms)),
+    h("td", {}, now.retracted ? h("s", {}, describe(entry.event)) : describe(entry.event), now.reason ? [" ", mark("info", corrected(entry, now, minute))] : null, lag > 120000 && !entry.queued ? mark("warn", "late") : null, entry.queued ? mark("plain", "queued") : null),
     h("td", {}, h("small", {}, `${entry.actor}${entry.device ? ` · ${entry.device}` : ""}`)),
-    h("td", {}, app.may("session_record") && !struck && entry.event.type !== "correction" ? h("button.quiet", { type: "button", "aria-label": `Correct entry ${entry.seq}`, on: { click: () => correct(app, entry) } }, "Correct…") : null));
+    h("td", {}, app.may("session_record") && !now.retracted && entry.event.type !== "correction" ? h("button.quiet", { type: "button", "aria-label": `Correct entry ${entry.seq}`, on: { click: () => correct(app, entry) } }, "Correct…") : null));
+}
+
+// "SUDS 60, corrected to 55: reason": what stands there now beside what was written.
+function corrected(entry, now, minute) {
+  if (now.retracted) return `taken back: ${now.reason}`;
+  const same = JSON.stringify(now.event) === JSON.stringify(entry.event);
+  const value = same ? "" : now.event.value !== undefined ? String(now.event.value) : describe(now.event);
+  const to = [value, now.occurred_ms === entry.occurred_ms ? "" : `minute ${minute(now.occurred_ms)}`].filter(Boolean).join(", at ");
+  return `corrected${to ? ` to ${to}` : ""}: ${now.reason}`;
 }
 
 export function describe(event) {
   const { type, ...fields } = event;
   if (type === "correction") return `Correction: ${event.reason}`;
-  const parts = Object.entries(fields).filter(([name, value]) => value !== null && value !== "" && value !== false && !(Array.isArray(value) && !value.length) && !["rated_by", "advice", "block", "answers", "text_pack", "version"].includes(name)).map(([name, value]) => (name === "value" ? value : typeof value === "object" ? "" : value === true ? words(name) : `${words(name)} ${words(value)}`)).filter((text) => text !== "");
+  const parts = Object.entries(fields).filter(([name, value]) => value !== null && value !== "" && value !== false && !(Array.isArray(value) && !value.length) && !["rated_by", "advice", "block", "answers", "text_pack", "version", "computed", "entry"].includes(name)).map(([name, value]) => (name === "value" ? value : typeof value === "object" ? "" : value === true ? words(name) : `${words(name)} ${words(value)}`)).filter((text) => text !== "");
   return `${capital(words(type))}${parts.length ? `: ${parts.slice(0, 5).join(", ")}` : ""}`;
 }
 
-// A correction is a new entry: another value, another minute, or that it did not happen.
+// An entry as it reads now: what it was written as, with the newest correction that nobody took back.
+export function readNow(app, entry) {
+  const corrections = [...app.entries.values(), ...app.waitingOf("correction")].filter((one) => one.event.type === "correction");
+  const gone = new Set(corrections.filter((one) => one.event.retracted).map((one) => one.event.entry));
+  const standing = corrections.filter((one) => one.event.entry === entry.id && !gone.has(one.id)).toSorted((one, other) => (one.seq ?? Infinity) - (other.seq ?? Infinity));
+  return standing.reduce((now, { event }) => ({ ...now, event: event.replacement ?? now.event, occurred_ms: event.occurred_ms ?? now.occurred_ms, retracted: event.retracted, reason: event.reason }), { ...entry, retracted: false, reason: "" });
+}
+
+// A correction is a new entry: another value, another minute, or that it did not happen. A field left empty changes nothing.
 function correct(app, entry) {
-  const { value } = entry.event, at = app.t0 === null ? null : (entry.occurred_ms - app.t0) / 60000;
-  return form(`Correct: ${describe(entry.event)}`, [
-    value === undefined ? null : field("Value instead", number({ name: "value", value, step: "any" })),
-    at === null ? null : field("Minute instead, from minute 0", number({ name: "minute", value: at.toFixed(2), step: "any" })),
+  const now = readNow(app, entry), value = typeof now.event.value === "number" ? now.event.value : undefined, at = app.t0 === null ? null : (now.occurred_ms - app.t0) / 60000;
+  const [, , range = {}] = LATE.find(([code]) => code === now.event.type) ?? [];
+  return form(`Correct: ${describe(now.event)}`, [
+    value === undefined ? null : field("Value instead", number({ name: "value", value, min: 0, max: range.max, whole: range.whole }), "Left empty: unchanged."),
+    at === null ? null : field("Minute instead, from minute 0", number({ name: "minute", value: at.toFixed(2) }), "Left empty: unchanged."),
     h("label.b-check", {}, h("input", { type: "checkbox", name: "never" }), h("span", {}, "It did not happen")),
     field("Reason", h("input", { name: "why", maxLength: 1000 })),
-  ], (data) => {
+  ].filter(Boolean), (data, node) => {
     const reason = data.get("why").trim();
     if (!reason) return "A reason is asked for.";
     const event = { type: "correction", entry: entry.id, reason, retracted: data.get("never") === "on" };
     if (!event.retracted) {
-      if (value !== undefined && Number(data.get("value")) !== value) event.replacement = { ...entry.event, value: Number(data.get("value")) };
-      if (at !== null && Math.abs(Number(data.get("minute")) - at) > 0.01) event.occurred_ms = Math.round(app.t0 + Number(data.get("minute")) * 60000);
-      if (!event.replacement && event.occurred_ms === undefined) return "Nothing was changed.";
+      const instead = value === undefined ? null : typed(node, "value", false), minute = at === null ? null : typed(node, "minute", false);
+      const moved = minute !== null && Math.abs(minute - at) > 0.01;
+      if (moved && app.t0 + minute * 60000 > app.clock.now()) return "A minute that has passed is asked for.";
+      const other = instead !== null && instead !== value;
+      if (!other && !moved) return "Nothing was changed.";
+      // What was corrected before stays corrected: the newest correction is the one that is read.
+      if (other) event.replacement = { ...now.event, value: instead };
+      else if (now.event !== entry.event) event.replacement = now.event;
+      if (moved) event.occurred_ms = Math.round(app.t0 + minute * 60000);
+      else if (now.occurred_ms !== entry.occurred_ms) event.occurred_ms = now.occurred_ms;
     }
     app.record(event, { text: "Corrected; what stood before stays visible", undo: false });
     return undefined;
   });
 }
 
-const LATE = [["suds", "SUDS", { max: 100 }], ["urge", "Urge", { max: 100 }], ["felt_effect", "Felt effect", { max: 10 }], ["sedation", "MOAA/S", { max: 5 }]];
+const LATE = [["suds", "SUDS", { max: 100, whole: true }], ["urge", "Urge", { max: 100, whole: true }], ["felt_effect", "Felt effect", { max: 10 }], ["sedation", "MOAA/S", { max: 5, whole: true }]];
 
 // From paper or from memory: with its own minute, and marked (M9).
 function late(app) {
@@ -78,16 +103,17 @@ function late(app) {
   const since = app.t0 ?? app.clock.now();
   return form("Late entry", [
     field("What", choice("What", LATE.map(([code, text]) => [code, text]), type, (code) => { type = code; })),
-    field("Value", number({ name: "value", min: 0, max: 100, step: "any" })),
-    field("When: minutes from minute 0", number({ name: "minute", step: "any" }), app.t0 === null ? "Before minute 0: negative minutes from now." : ""),
+    field("Value", number({ name: "value", min: 0, max: 100 })),
+    field("When: minutes from minute 0", number({ name: "minute" }), app.t0 === null ? "Before minute 0: negative minutes from now." : ""),
     h("label.b-check", {}, h("input", { type: "checkbox", name: "memory" }), h("span", {}, "From memory, not from paper")),
     field("Why late", h("input", { name: "why", maxLength: 500 })),
-  ], (data) => {
-    const value = Number(data.get("value")), minute = Number(data.get("minute")), most = LATE.find(([code]) => code === type)[2].max, why = data.get("why").trim();
-    if (!data.get("value") || !(value >= 0 && value <= most)) return `A value from 0 to ${most} is asked for.`;
-    if (!data.get("minute") || since + minute * 60000 > app.clock.now()) return "A minute that has passed is asked for.";
+  ], (data, node) => {
+    const value = typed(node, "value"), minute = typed(node, "minute"), most = LATE.find(([code]) => code === type)[2].max, why = data.get("why").trim();
+    if (value > most) return `A value from 0 to ${most} is asked for.`;
+    if (type !== "felt_effect" && !Number.isInteger(value)) return `A whole number from 0 to ${most} is asked for.`;
+    if (since + minute * 60000 > app.clock.now()) return "A minute that has passed is asked for.";
     if (!why) return "Why it is late is asked for.";
-    const id = crypto.randomUUID(), event = type === "sedation" ? { type, moaas: Math.round(value) } : { type, value: type === "felt_effect" ? value : Math.round(value) };
+    const id = crypto.randomUUID(), event = type === "sedation" ? { type, moaas: value } : { type, value };
     app.recordLate(event, { id, at: since + minute * 60000, why, memory: data.get("memory") === "on" });
     return undefined;
   });
