@@ -160,6 +160,8 @@ SPEEDS = {
     "kept": 1,
     "sound": 1,
     "film": 1,
+    "numbers": 1,
+    "told": 1,
 }
 
 

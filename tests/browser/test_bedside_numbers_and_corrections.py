@@ -47,7 +47,7 @@ def numbers(served, chromium):
     from conftest import TABLET, Person
 
     one = Person(chromium, served, "nurse", TABLET)
-    one.open(served.log("infusion"))
+    one.open(served.log("numbers"))
     yield one
     one.leave()
 

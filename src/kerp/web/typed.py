@@ -1,5 +1,7 @@
-"""Numbers that people type into forms. Each is a field of text: one of type "number" drops a decimal comma while it is
-typed ("26,5" becomes 265), before anything can see it.
+"""Numbers that people type into forms.
+
+Each is a field of text: one of type "number" drops a decimal comma while it is typed ("26,5" becomes 265), before
+anything can see it.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ class _Typed:
             raise ValidationError(self.allowed, code="invalid")
         return super().to_python(text)  # type: ignore[misc]
 
-    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:  # noqa: ARG002  Django's signature
         attrs: dict[str, Any] = {"data-number": "", "autocomplete": "off"}
         low, high = self.min_value, self.max_value  # type: ignore[attr-defined]
         attrs |= {"inputmode": self.keypad} if low is not None and low >= 0 else {}  # some keypads have no minus

@@ -1,6 +1,7 @@
 // The participant's screen: follows the session, says what it really showed, and goes calm when it must.
 
 import { PRESENTERS } from "./presenters.js";
+import { Unsaid } from "./unsaid.js";
 
 const LOST_MS = 3000; // without a word from the server for so long, the screen goes calm
 const { log, session, csrf } = document.body.dataset;
@@ -8,7 +9,7 @@ const stage = document.getElementById("stage"), calmScreen = document.getElement
 const STOPPING = ["patient_stop", "exposure_stop", "exposure_end", "exposure_hold", "withdrawal"];
 
 let heard = performance.now(), order = -1, calmUntil = -1, shown = null, coming = null, presenter = null, turn = 0;
-const unsaid = [];
+const unsaid = new Unsaid(`${log}/${session}`);
 
 // --- what is shown ---
 
@@ -75,21 +76,48 @@ function say(isShown, lost = false, what = shown) {
   tell({ type: "stimulus_shown", block: what.block, stimulus: what.stimulus, shown: isShown, intensity: what.intensity, contact_lost: lost });
 }
 
-function tell(event) { unsaid.push({ id: crypto.randomUUID(), event, at: performance.now() }); speak(); }
+let unkept = false, shutOut = false;
+const attempted = (work) => work.then(() => { unkept = false; }, () => { unkept = true; }); // the disk is full, or forbidden
+
+async function tell(event) {
+  const written = attempted(unsaid.put(event));
+  speak();
+  await written;
+  notice();
+}
 
 let speaking = false;
 async function speak() {
   if (speaking) return;
   speaking = true;
   try {
-    while (unsaid.length) {
-      const { id, event, at } = unsaid[0];
-      const body = JSON.stringify({ entry: { id, event }, ago_ms: Math.round(performance.now() - at) });
-      const answer = await fetch("/api/display/told", { method: "POST", headers: { "Content-Type": "application/json", "X-CSRFToken": csrf }, body, signal: AbortSignal.timeout(5000) });
-      if (answer.status >= 500) break;
-      unsaid.shift();
-    }
-  } catch { /* said when contact is back */ } finally { speaking = false; }
+    while (unsaid.rows.length && await said(unsaid.rows[0]));
+  } catch { /* said when contact is back */ } finally { speaking = false; notice(); }
+}
+
+// Only the server's own words count: what it has, and what it refuses for good. Anything else (signed out, forbidden, a
+// portal's page, a server in trouble) leaves the row waiting.
+async function said(row) {
+  const body = JSON.stringify({ entry: { id: row.id, event: row.event }, ago_ms: Unsaid.ago(row) });
+  const answer = await fetch("/api/display/told", { method: "POST", headers: { "Content-Type": "application/json", "X-CSRFToken": csrf }, body, signal: AbortSignal.timeout(5000) });
+  shutOut = [401, 403].includes(answer.status);
+  const data = await answer.json();
+  if (answer.ok && ["stored", "known"].includes(data.result)) { await attempted(unsaid.acknowledged(row)); return true; }
+  if (![400, 409].includes(answer.status) || !Array.isArray(data.faults)) return false;
+  await attempted(unsaid.refuse(row, data.error));
+  return true;
+}
+
+// For whoever sits beside it; nothing is asked of the participant.
+function notice() {
+  const waits = unsaid.rows.length, lines = [
+    unsaid.refused.length ? `${unsaid.refused.length} not accepted: ${unsaid.refused.at(-1).words}. Please tell the therapist.` : "",
+    waits && shutOut ? `${waits} waiting: this screen has to join again, with a new code. Please tell the therapist.` : "",
+    waits && unkept ? "This screen cannot keep what waits: leave it open, and tell the therapist." : "",
+  ].filter(Boolean);
+  const line = document.getElementById("told"), text = lines.join(" ");
+  line.hidden = !text;
+  if (line.textContent !== text) line.textContent = text;
 }
 
 // --- the participant's own rating, where the protocol asks for it and the therapist allowed it ---
@@ -133,7 +161,10 @@ document.querySelector("#start button").addEventListener("click", () => {
   listen();
   listenLocally();
   setInterval(() => { if (performance.now() - heard > LOST_MS && calmScreen.hidden) calm(true); }, 200);
-  setInterval(speak, 1000);
 });
 
-globalThis.kerpDisplay = { get shown() { return shown; }, get unsaid() { return unsaid.length; } };
+// What an earlier page left is sent at once, before anybody starts the screen.
+unsaid.load().catch(() => {}).then(speak);
+setInterval(speak, 1000);
+
+globalThis.kerpDisplay = { get shown() { return shown; }, get unsaid() { return unsaid.rows.length; }, get refused() { return unsaid.refused.length; } };
