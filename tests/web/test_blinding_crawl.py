@@ -1,18 +1,49 @@
 """Every address as every blinded role, read and posted to: no page, header, export or error tells an arm (M8).
 
-On SQLite only: what is looked at is the application, and the crawl is long. `test_blinding` checks the detector.
+The study has a session with its kit, dose, guess and corrected guess, so that the addresses of the bedside answer; a
+list of what must answer 200 keeps the crawl from becoming hollow. On SQLite only: what is looked at is the
+application, and the crawl is long. `test_blinding` checks the detector.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
+
 import pytest
+import structlog
 from django.urls import reverse
 from web_crawl import every_address
 
+from kerp.web import logs
 from kerp.web.access import matrix
+from kerp.web.bedside import stream
+from kerp.web.models import Entry
 
 SECRET = (b"verum-q7", b"placebo-x9")
+BELIEF = b"belief-w3"  # what the nurse believes and why, in the fixture `underway`
 PASSWORD = "a long sentence for tests"
+BLINDED = sorted(set(matrix().roles) - {"pharmacist", "statistician"})
+EVERYBODY = {"preferences", "api_time", "api_schema"}
+RECORD = {"participants", "participant", "today", "visit"}
+LOOKS = {
+    "sessions", "bedside", "bedside_shell", "bedside_worker", "bedside_paper", "leaflet", "stimuli",
+    "api_entries", "api_status", "api_plan", "api_stimuli", "api_stream",
+}  # fmt: skip
+RECORDS = {"open_session", "bedside_paper_entry", "later_form_desk", "api_dose"}
+DESK = {"answer", "metacognitive", "adverse", "guesses", "handed"}
+# What each role must really have read: an address that is missing from the list was looked at in vain.
+ANSWERED = {
+    "administrator": {"people", "person", "second_factors", "study", "version", "dashboard", "audit"},
+    "coordinator": RECORD | LOOKS | DESK | {"register", "screening", "planning", "change_plan", "entries", "audit"}
+    | {"randomise", "unblinding", "dashboard", "study"},
+    "prescriber": RECORD | LOOKS | RECORDS | DESK | {"bedside_dose", "bedside_sign", "screening", "unblinding"},
+    "nurse": RECORD | LOOKS | RECORDS | DESK | {"bedside_dose"},
+    "therapist": RECORD | LOOKS | RECORDS | DESK | {"planning", "change_plan", "own_guess"},
+    "rater": {"rating", "rate", "rater_guess"},
+    "data_manager": RECORD | LOOKS | {"entries", "audit", "export", "lock_data", "dashboard"},
+    "monitor": RECORD | LOOKS | {"entries", "audit", "dashboard"},
+}  # fmt: skip
 
 
 def prove(browser):
@@ -20,16 +51,100 @@ def prove(browser):
     return browser
 
 
-def tells(answer):
-    body = b"".join(answer.streaming_content) if answer.streaming else answer.content
-    headers = str(answer.headers).encode()
-    return any(word in body or word in headers for word in SECRET)
+async def _all(parts):
+    return b"".join([part async for part in parts])
 
 
-@pytest.mark.parametrize("role", sorted(set(matrix().roles) - {"pharmacist", "statistician"}))
-def test_no_page_and_no_export_tells_a_blinded_role_an_arm(signed_in, blinded, role):
-    browser = prove(signed_in(role))
-    for name, address in every_address(blinded):
+def everything(answer):
+    """Body and headers, the name of a file among them; a stream until it ends by itself."""
+    if not answer.streaming:
+        body = answer.content
+    elif answer.is_async:
+        body = asyncio.run(_all(answer.streaming_content))
+    else:
+        body = b"".join(answer.streaming_content)
+    return body + str(answer.headers).encode()
+
+
+def in_order(team):
+    """A device that was handed over opens the participant's page and no other: that comes last."""
+    found = every_address(team)
+    last = [one for one in found if one[0] == "give_device"] + [one for one in found if one[0] == "handed"]
+    return [one for one in found if one not in last] + last
+
+
+@pytest.fixture
+def short_streams(monkeypatch, underway):
+    """A stream gives what there is and ends; read here, where the transaction of the test is."""
+
+    async def here(job, *args):
+        return job(*args)
+
+    class Ear:
+        deaf, seen = False, 0
+
+        async def __aenter__(self):
+            return self
+
+        async def __aexit__(self, *_):
+            return None
+
+    held = stream.entries_since(underway.log.id, "dosing-1", 0)
+    monkeypatch.setattr(stream, "LIVES_S", 0)
+    monkeypatch.setattr(stream, "Ear", lambda *_: Ear())
+    monkeypatch.setattr(stream, "looked_up", lambda *_: here(lambda: held))
+
+
+@pytest.fixture
+def log_files(tmp_path):
+    """The server's log files, as `kerp serve` writes them, of everything that happens in the test."""
+    root = logging.getLogger()
+    before, level, configured = root.handlers, root.level, structlog.get_config()
+    off = {name: logging.getLogger(name).disabled for name in ("django.server", "uvicorn.access")}
+    request_level = logging.getLogger("django.request").level
+    logs.set_up(tmp_path, to_screen=False)
+
+    def read():
+        for handler in root.handlers:
+            handler.flush()
+        return {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    yield read
+    for handler in root.handlers:
+        handler.close()
+    root.handlers, root.level = before, level
+    for name, disabled in off.items():
+        logging.getLogger(name).disabled = disabled
+    logging.getLogger("django.request").setLevel(request_level)
+    structlog.configure(**configured)
+
+
+@pytest.mark.parametrize("role", BLINDED)
+def test_no_page_no_export_and_no_log_file_tells_a_blinded_role_an_arm(
+    signed_in, underway, short_streams, log_files, role
+):
+    browser, answered, wanted = prove(signed_in(role)), set(), EVERYBODY | ANSWERED[role]
+    for name, address in in_order(underway):
         for answer in (browser.get(address), browser.post(address, {"with_text": "on", "reason": "a test"})):
             assert answer.status_code < 500, (name, answer.status_code)
-            assert not tells(answer), (name, answer.status_code)
+            said = everything(answer)
+            assert not any(word in said for word in SECRET), (name, answer.status_code)
+            exported = "attachment" in str(answer.headers)
+            assert exported or BELIEF not in said, (name, "shows what somebody believes")
+            answered |= {name} if answer.status_code == 200 else set()
+    assert answered >= wanted, sorted(wanted - answered)
+    written = log_files()
+    assert b'"route"' in written["kerp.jsonl"]
+    assert not any(word in text for text in written.values() for word in (*SECRET, BELIEF, b"B1-001"))
+
+
+@pytest.mark.parametrize("with_text", [{}, {"with_text": "on", "reason": "a test"}], ids=["without text", "complete"])
+def test_an_exported_log_with_a_session_tells_no_arm_in_its_lines_or_its_name(signed_in, underway, with_text):
+    browser = prove(signed_in("data_manager"))
+    answer = browser.post(reverse("export", args=[underway.participant.public_id]), {"sure": "on"} | with_text)
+    assert answer.status_code == 200
+    assert "kerp-b-B1-001" in answer["Content-Disposition"]
+    said = everything(answer)
+    assert said.count(b"\n") >= Entry.objects.filter(log=underway.log).count()
+    assert b"dose_computed" in said
+    assert not any(word in said for word in SECRET)

@@ -133,7 +133,8 @@ def test_nobody_who_rates_this_participant_sees_the_session_even_with_another_ro
     Assignment.objects.create(
         participant=team.participant, person=team["therapist"], role="rater", assigned_at=team.log.opened_at
     )
-    assert Device(signed_in("therapist"), team.log).get("status").status_code == 400
+    refused = Device(signed_in("therapist"), team.log).get("status")
+    assert (refused.status_code, refused.json()["error"]) == (403, "You rate this participant blinded")
 
 
 def test_a_log_of_another_site_is_not_there(nurse, signed_in, team):

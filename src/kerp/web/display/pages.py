@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import wraps
@@ -98,14 +97,20 @@ def join(request: HttpRequest) -> HttpResponseBase:
 join.kerp_permissions = ()  # type: ignore[attr-defined]  # read by the permission crawl
 
 
+class _Wish(Wire):
+    """What a screen is for: showing only, or also for the participant's own ratings."""
+
+    may_rate: bool = False
+
+
 @require_POST
 @needs("session_record")
 @answers
 def invite(request: HttpRequest, log_id: UUID, session: str) -> HttpResponseBase:
     """A code for one screen, read out by whoever leads the exposure."""
     log = opened_session(request, log_id, session)
-    wish = json.loads(request.body or b"{}") if len(request.body) < 200 else {}
-    code = screens.invite(log=log, session=session, actor=person_of(request), may_rate=bool(wish.get("may_rate")))
+    wish = read(_Wish, request.body or b"{}")
+    code = screens.invite(log=log, session=session, actor=person_of(request), may_rate=wish.may_rate)
     return JsonResponse({"code": code, "at": reverse("display_join")})
 
 
