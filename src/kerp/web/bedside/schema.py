@@ -44,6 +44,12 @@ _PLACE = [
     {"name": "log", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
     {"name": "session", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 60}},
 ]
+_DOSE = [
+    {"name": "weight_kg", "in": "query", "schema": {"type": "number", "exclusiveMinimum": 0}},
+    {"name": "concentration_mg_per_ml", "in": "query", "schema": {"type": "number", "exclusiveMinimum": 0}},
+    {"name": "devices", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": 999}},
+    {"name": "weight_confirmed", "in": "query", "schema": {"enum": ["yes"]}},
+]
 _SINCE = {"name": "since", "in": "query", "schema": {"type": "integer", "minimum": 0}}
 
 
@@ -78,7 +84,7 @@ def openapi() -> dict[str, Any]:
             },
             at + "status": {"get": _operation("How the session stands", thing)},
             at + "plan": {"get": _operation("What does not move while it runs", thing)},
-            at + "dose": {"get": _operation("The dose as an event to record", thing)},
+            at + "dose": {"get": _operation("The dose as an event to record", thing, _DOSE)},
             at + "forecast": {"get": _operation("Model output; never in a blinded study", thing)},
             at + "stream": {"get": _stream()},
             "/api/time": {"get": _operation("The server's clock, Unix ms", thing, place=False)},
