@@ -13,7 +13,8 @@ KEEP = """async (row) => { const place = `${document.body.dataset.log}/${documen
   const opened = await new Promise((done) => {
     const asked = indexedDB.open("kerp-display", 1); asked.onsuccess = () => done(asked.result); });
   await new Promise((done) => { const turn = opened.transaction("waiting", "readwrite");
-    turn.objectStore("waiting").put({ wall: Date.now(), turn: 0, ...row, place: row.place ?? place }); turn.oncomplete = done; }); }"""
+    turn.objectStore("waiting").put({ wall: Date.now(), turn: 0, ...row, place: row.place ?? place });
+    turn.oncomplete = done; }); }"""
 NO_WORD = [
     {"status": 401, "content_type": "application/json", "body": json.dumps({"error": "this screen has not joined"})},
     {"status": 403, "content_type": "text/html", "body": "<h1>Forbidden</h1>"},
