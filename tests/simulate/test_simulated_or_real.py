@@ -14,7 +14,7 @@ from kerp.records.replay import replay
 from kerp.records.tables.columns import Row
 from kerp.records.tables.registry import TABLES
 from kerp.records.tables.write import read_tables, write_tables
-from kerp.session.events import Entry, LogOpened
+from kerp.session.events import DoseVerified, Entry, Event, LogOpened
 from kerp.session.events.course import Origin
 from kerp.simulate.course import simulate_course
 
@@ -22,6 +22,12 @@ PROTOCOL = "bottemanne2021-iv"
 # What the envelope gives to tables: who acted, and the ids of entries. Nothing else may differ between two logs of
 # the same events.
 OF_THE_ENVELOPE = {"therapist", "nurse", "entry"}
+
+
+def of_a_hospital(event: Event, new: dict[str, str]) -> Event:
+    if isinstance(event, LogOpened):
+        return replace(event, origin=Origin.RECORDED)
+    return replace(event, computed=new[event.computed]) if isinstance(event, DoseVerified) else event
 
 
 def as_recorded(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
@@ -36,7 +42,7 @@ def as_recorded(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
             wall_clock="2027-03-04T09:12:33+01:00",
             clock_offset_ms=140,
             queued=entry.seq % 7 == 0,
-            event=replace(entry.event, origin=Origin.RECORDED) if isinstance(entry.event, LogOpened) else entry.event,
+            event=of_a_hospital(entry.event, new),
         )
         for entry in entries
     )
