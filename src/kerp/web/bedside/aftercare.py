@@ -47,9 +47,7 @@ class GuessForm(forms.Form):
         required=False, label="What do you think you were given?", choices=list(beliefs.WORDS.items()),
         widget=forms.RadioSelect,
     )  # fmt: skip
-    certainty = TypedNumber(
-        required=False, min_value=0, max_value=100, label="How certain are you, in per cent?"
-    )
+    certainty = TypedNumber(required=False, min_value=0, max_value=100, label="How certain are you, in per cent?")
 
 
 class PaperForm(forms.Form):
