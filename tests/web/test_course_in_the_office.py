@@ -117,6 +117,24 @@ def test_screening_records_each_finding_once_and_asks_for_the_reason_of_a_no(sig
     assert standing.screening(protocol_of(team.log), state_of(team.log)).state == "eligible"
 
 
+def test_findings_changed_after_going_back_are_kept_typed_and_recorded_when_sent_again(signed_in, team):
+    browser, address = signed_in("coordinator"), reverse("screening", args=[team.participant.public_id])
+    criteria = [item.criterion for item in standing.screening(protocol_of(team.log), state_of(team.log)).items]
+    form = {}
+    for criterion in criteria:
+        form |= {f"{criterion.id}-entry_id": uuid.uuid4(), f"{criterion.id}-passes": "yes"}
+    browser.post(address, form)
+    changed = {f"{one.id}-{name}": value for one in criteria[:2] for name, value in
+               (("passes", "no"), ("reason", "seen again"))}  # fmt: skip
+    again = browser.post(address, form | changed)
+    assert again.status_code == 200
+    assert again.content.count(b"sent before, with other content") == again.content.count(b"seen again") == 2
+    assert len(events(team, "eligibility_item")) == len(criteria)
+    renewed = {row.add_prefix("entry_id"): row.data[row.add_prefix("entry_id")] for row in again.context["rows"]}
+    assert browser.post(address, form | changed | renewed).status_code == 302
+    assert [event["met"] for event in events(team, "eligibility_item")[len(criteria) :]] == [False, False]
+
+
 def test_a_form_sent_twice_is_one_entry(signed_in, team):
     browser, entry_id = signed_in("coordinator"), uuid.uuid4()
     for _ in range(2):

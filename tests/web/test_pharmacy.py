@@ -18,6 +18,7 @@ from kerp.protocol.load import load_protocol
 from kerp.protocol.model import Agent
 from kerp.session import events as ev
 from kerp.web.actions import people, record
+from kerp.web.actions import study as study_acts
 from kerp.web.bedside.dosing import proposed
 from kerp.web.models import AuditEvent, Entry
 from kerp.web.vault import doses, preparations, store
@@ -267,3 +268,30 @@ def test_list_and_doses_are_sealed_from_the_command_line(tmp_path):
     good = kerp("seal-doses", "--study", "kerp-b", "--arm", f"k={arm}", "--arm", "m=midazolam-erp")
     assert good.returncode == 0, good.stderr
     assert "version 1 of the doses of kerp-b is sealed" in good.stdout
+
+
+def test_a_pharmacist_of_another_site_sees_and_prepares_nothing_of_this_one(signed_in, sealed):
+    elsewhere = study_acts.create_site(code="lyo", name="Lyon", zone="Europe/Paris", actor=sealed["administrator"])
+    far = people.create(username="far", full_name="Far Pharmacist", actor="", password=PASSWORD)
+    people.grant(person=far, role="pharmacist", actor=None, site=elsewhere)
+    sealed.people["far"] = far
+    browser = prove(signed_in("far"))
+    assert b"B1-001" not in browser.get(reverse("pharmacy")).content
+    assert browser.get(reverse("prepare_kit", args=["kerp-b", "B1-001"])).status_code == 404
+    held = VaultEvent.objects.count()
+    assert browser.post(reverse("release_kit", args=["kerp-b"]), {"subject": "B1-001"}).status_code == 404
+    assert VaultEvent.objects.count() == held
+
+
+def test_who_may_unblind_at_another_site_is_offered_nobody_of_this_one(signed_in, sealed):
+    elsewhere = study_acts.create_site(code="lyo", name="Lyon", zone="Europe/Paris", actor=sealed["administrator"])
+    far = people.create(username="far", full_name="Far Prescriber", actor="", password=PASSWORD)
+    people.grant(person=far, role="prescriber", actor=None, site=elsewhere)
+    sealed.people["far"] = far
+    browser = prove(signed_in("far"))
+    assert b"B1-001" not in browser.get(reverse("unblinding")).content
+    wanted = {"participant": sealed.participant.pk, "reason": "a seizure"}
+    browser.post(reverse("unblinding"), wanted)
+    assert store.notes("kerp-b", store.ASKED) == []
+    prove(signed_in("prescriber")).post(reverse("unblinding"), wanted)
+    assert [row["subject"] for row in store.notes("kerp-b", store.ASKED)] == ["B1-001"]

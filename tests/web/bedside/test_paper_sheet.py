@@ -62,6 +62,13 @@ def test_a_sheet_that_cannot_be_read_names_its_lines_and_writes_nothing(nurse, b
         assert Entry.objects.count() == head
 
 
+def test_two_readings_of_one_vital_on_one_line_are_asked_for_line_by_line():
+    with pytest.raises(KerpError) as refused:
+        read_sheet("12 HR74 HR90")
+    assert (refused.value.faults[0].line, refused.value.faults[0].found) == (1, "HR90")
+    assert len(read_sheet("12 HR74 BP120/80 O97")) == 1
+
+
 def test_a_sheet_becomes_entries_with_their_minutes_each_marked_as_late_and_is_taken_once(nurse):
     t0 = nurse.status()["session"]["t0_ms"]
     fields = {"entry_id": str(uuid.uuid4()), "lines": "5 S60 U40\n10 S50", "reason": "no power", "source": "memory"}

@@ -211,6 +211,9 @@ def _minute(text: str) -> float:
 def _event(number: int, code: str, vitals: dict[str, Any]) -> Event | None:
     """The event of a code; vital signs of one line are collected into one entry."""
     if taken := _vital(code):
+        if vitals.keys() & taken.keys():
+            ways = ("write the second reading on a line of its own, with its minute",)
+            raise KerpError(Fault("this is on the line twice", line=number, found=code[:40], ways_out=ways))
         vitals |= taken
         return None
     event = next(_events(code), None)

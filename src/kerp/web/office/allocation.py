@@ -25,10 +25,16 @@ from kerp.web.course import protocol_of, state_of
 from kerp.web.models import Participant, Person, Study
 from kerp.web.office import pharmacy as pharmacy_page
 from kerp.web.office import standing
-from kerp.web.office.desk import acting_role, log_of, participant_or_404, submit
+from kerp.web.office.desk import (
+    acting_role,
+    log_of,
+    participant_named,
+    participant_or_404,
+    submit,
+    visible_participants,
+)
 from kerp.web.office.faults import add_faults, in_words
 from kerp.web.sent import sent
-from kerp.web.sight import not_rated, roles_with
 from kerp.web.vault import store
 
 NAMESPACE = uuid.UUID("6d0c1d7e-8f0a-5d3b-9a55-6b65727031aa")
@@ -66,8 +72,8 @@ class AskForm(forms.Form):
 
     def __init__(self, *args: Any, person: Person, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        blinded = Participant.objects.filter(study__blinded=True).order_by("code")
-        self.fields["participant"].queryset = not_rated(blinded, person)  # type: ignore[attr-defined]
+        blinded = visible_participants(person).filter(study__blinded=True).order_by("code")
+        self.fields["participant"].queryset = blinded  # type: ignore[attr-defined]
 
 
 def _now_ms() -> int:
@@ -113,28 +119,34 @@ def randomise(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
 @needs("kit_dispense")
 def pharmacy(request: HttpRequest) -> HttpResponse:
     """Who waits, who has which kit, and what it holds. Only for those who prepare it."""
+    person = person_of(request)
     studies = [study for study in Study.objects.order_by("code") if store.has_list(study.code)]
     context = {
-        "studies": [_shelf(study) for study in studies],
-        "open_studies": [_open_shelf(study) for study in Study.objects.filter(blinded=False).order_by("code")],
+        "studies": [_shelf(study, person) for study in studies],
+        "open_studies": [
+            _open_shelf(study, person) for study in Study.objects.filter(blinded=False).order_by("code")
+        ],
     }
     return render(request, "kerp/blinding/pharmacy.html", context)
 
 
-def _shelf(study: Study) -> dict[str, Any]:
+def _shelf(study: Study, person: Person) -> dict[str, Any]:
+    """Kits of the participants of this person's sites, and who of them waits."""
+    codes = set(visible_participants(person).filter(study=study).values_list("code", flat=True))
     record = store.state(study.code)
     kits = [
         (subject, kit, store.arm_for_dispenser(study.code, kit), pharmacy_page.standing_of(study.code, subject))
         for subject, kit in record.kits
+        if subject in codes
     ]
-    return {"study": study, "waiting": record.waiting, "kits": kits}
+    return {"study": study, "waiting": record.waiting if record.waiting in codes else None, "kits": kits}
 
 
-def _open_shelf(study: Study) -> dict[str, Any]:
+def _open_shelf(study: Study, person: Person) -> dict[str, Any]:
     """Of an open study: everybody who was weighed."""
     weighed = [
         (one.code, pharmacy_page.standing_of(study.code, one.code))
-        for one in study.participants.order_by("code")
+        for one in visible_participants(person).filter(study=study).order_by("code")
         if state_of(log_of(one)).everywhere(Weighed) and protocol_of(log_of(one)).dose is not None
     ]
     return {"study": study, "weighed": weighed}
@@ -145,10 +157,9 @@ def _open_shelf(study: Study) -> dict[str, Any]:
 @fresh_proof
 def release_kit(request: HttpRequest, code: str) -> HttpResponseBase:
     """Release the kit of the one who waits, or another of the same arm for a spoilt one."""
-    study = get_object_or_404(Study, code=code)
     person = person_of(request)
     subject, spoilt = request.POST.get("subject", ""), request.POST.get("spoilt_kit", "")
-    participant = get_object_or_404(Participant, study=study, code=subject)
+    participant = participant_named(person, code, subject)
     command: Release | Replace = (
         Replace(subject=subject, spoilt_kit=spoilt, by=person.username, at_ms=_now_ms())
         if spoilt
@@ -180,7 +191,7 @@ def unblinding(request: HttpRequest) -> HttpResponseBase:
         if form.is_valid():
             return _ask(request, form)
     blinded = Study.objects.filter(blinded=True)
-    seen = {(one.study_id, one.code) for one in not_rated(Participant.objects.filter(study__in=blinded), person)}
+    seen = {(one.study_id, one.code) for one in visible_participants(person).filter(study__in=blinded)}
     rows = [row for study in blinded for row in _asked(study) if (study.id, row["subject"]) in seen]
     return render(request, "kerp/blinding/unblinding.html", {"form": form, "rows": rows, "me": person.username})
 
@@ -223,8 +234,7 @@ def confirm(request: HttpRequest, code: str, seq: int) -> HttpResponseBase:
     row = next((one for one in _asked(study) if one["seq"] == str(seq) and not one["confirmed"]), None)
     if row is None:
         raise Http404
-    participant = get_object_or_404(Participant, study=study, code=row["subject"])
-    roles_with(participant.pk, person)
+    participant = participant_named(person, code, row["subject"])
     command = Unblind(
         subject=row["subject"],
         reason=row["reason"],
@@ -256,7 +266,7 @@ def show_arm(request: HttpRequest, code: str, seq: int) -> HttpResponseBase:
     row = next((one for one in _asked(study) if one["seq"] == str(seq) and one["confirmed"]), None)
     if row is None or row["by"] != person.username:
         raise Http404
-    roles_with(get_object_or_404(Participant, study=study, code=row["subject"]).pk, person)
+    participant_named(person, code, row["subject"])
     store.note(code, store.SHOWN, {"subject": row["subject"]}, person.username)
     audit.record(actor=person.username, act="unblinding.shown", subject=f"participant:{row['subject']}")
     arms, _ = store.arms_for_unblinded(code)

@@ -10,6 +10,7 @@ from uuid import UUID
 from django import forms
 from django.db.models import QuerySet
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 
 from kerp.session.events import Event
 from kerp.web.access import matrix
@@ -39,6 +40,12 @@ def participant_or_404(person: Person, public_id: UUID) -> Participant:
         raise Http404
     roles_with(found.pk, person)
     return found
+
+
+def participant_named(person: Person, study_code: str, code: str) -> Participant:
+    """The same, by study and code."""
+    found = get_object_or_404(Participant, study__code=study_code, code=code)
+    return participant_or_404(person, found.public_id)
 
 
 def log_of(participant: Participant) -> Log:

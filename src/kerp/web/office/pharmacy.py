@@ -13,7 +13,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
@@ -26,9 +26,9 @@ from kerp.web.accounts.doors import fresh_proof, needs, person_of
 from kerp.web.actions import audit
 from kerp.web.actions.record import site_time
 from kerp.web.course import protocol_of, state_of
-from kerp.web.models import Log, Participant
+from kerp.web.models import Log
 from kerp.web.office import standing
-from kerp.web.office.desk import log_of
+from kerp.web.office.desk import log_of, participant_named
 from kerp.web.office.faults import add_faults, in_words
 from kerp.web.sent import sent
 from kerp.web.typed import TypedDecimal
@@ -57,8 +57,8 @@ class PrepareForm(forms.Form):
 @fresh_proof
 def prepare_kit(request: HttpRequest, code: str, subject: str) -> HttpResponseBase:
     """The recipe of one participant's dose. `show` computes; `prepare` records under this person's name."""
-    participant = get_object_or_404(Participant.objects.select_related("study"), study__code=code, code=subject)
     person = person_of(request)
+    participant = participant_named(person, code, subject)
     log = log_of(participant)
     order = _order(log)
     form = PrepareForm(sent(request))
@@ -93,6 +93,7 @@ def check_kit(request: HttpRequest, code: str, seq: int) -> HttpResponseBase:
     found = next((one for one in preparations.made_for(code) if one["seq"] == str(seq)), None)
     if found is None:
         raise Http404
+    participant_named(person, code, found["subject"])
     agrees = request.POST.get("verdict") == "agrees"
     try:
         preparations.check(code, str(seq), agrees=agrees, by=person.username)

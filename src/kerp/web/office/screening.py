@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,9 @@ from django.views.decorators.http import require_http_methods
 from kerp.base.errors import KerpError
 from kerp.session.events import ConsentChecked, EligibilityItem
 from kerp.web.accounts.doors import needs, person_of
+from kerp.web.actions import record
 from kerp.web.course import protocol_of, state_of
+from kerp.web.models import Log, Person
 from kerp.web.office import standing
 from kerp.web.office.desk import EntryForm, acting_role, log_of, participant_or_404, submit
 from kerp.web.office.faults import add_faults
@@ -83,13 +86,27 @@ def screening(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
     rows = [CriterionForm(sent(request), screened=item) for item in screened.items]
     if request.method == "POST" and all([form.is_valid() for form in rows]):  # noqa: C419  every form must be checked
         role = acting_role(person, "eligibility_sign", "participant_enrol")
-        changed = [(form, event) for form in rows if (event := form.event())]
-        for form, event in changed:
-            submit(log=log, person=person, role=role, entry_id=form.cleaned_data["entry_id"], events=[event])
-        messages.success(request, f"{len(changed)} findings recorded." if changed else "Nothing was new.")
-        return HttpResponseRedirect(reverse("screening", args=[public_id]))
+        try:
+            recorded = _record(rows, log, person, role)
+            messages.success(request, f"{recorded} findings recorded." if recorded else "Nothing was new.")
+            return HttpResponseRedirect(reverse("screening", args=[public_id]))
+        except KerpError as error:
+            for form in rows:
+                if form.event() is not None:
+                    add_faults(form, error)
     context = {"participant": participant, "screening": screened, "rows": rows}
     return render(request, "kerp/participants/screening.html", context)
+
+
+def _record(rows: list[CriterionForm], log: Log, person: Person, role: str) -> int:
+    """Every new finding of the page in one act, or none; how many."""
+    new = [
+        record.Submitted(id=uuid.uuid5(form.cleaned_data["entry_id"], "0"), event=event, role=role)
+        for form in rows
+        if (event := form.event())
+    ]
+    record.append_all(log_id=log.id, actor=person.username, submitted=new)
+    return len(new)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
