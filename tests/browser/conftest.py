@@ -325,6 +325,16 @@ class Person:
 @pytest.fixture
 def person(chromium):
     """`person(served, "nurse")`."""
+    yield from people(chromium)
+
+
+@pytest.fixture(scope="module")
+def person_of_module(chromium):
+    """`person`, for tests that each go on from the last."""
+    yield from people(chromium)
+
+
+def people(chromium):
     made = []
 
     def sign_in(served: Served, role: str, size=TABLET, **more) -> Person:

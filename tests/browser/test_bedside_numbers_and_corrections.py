@@ -42,14 +42,11 @@ def correct(one, reason, **fields):
 
 
 @pytest.fixture(scope="module")
-def numbers(served, chromium):
-    """One nurse through one infusion; the fixture of a whole module, because each test goes on from the last."""
-    from conftest import TABLET, Person
-
-    one = Person(chromium, served, "nurse", TABLET)
+def numbers(served, person_of_module):
+    """One nurse through one infusion."""
+    one = person_of_module(served, "nurse")
     one.open(served.log("numbers"))
-    yield one
-    one.leave()
+    return one
 
 
 def test_a_decimal_comma_is_a_decimal_comma(numbers):

@@ -20,7 +20,17 @@ from kerp.base.errors import Fault, KerpError
 from kerp.protocol.load import Resolved
 from kerp.protocol.model import Protocol as SessionProtocol
 from kerp.session.codec import decode, encode_event
-from kerp.session.events import DoseComputed, Entry, Event, HierarchyItem, LogOpened, Origin, SessionOpened, Signature
+from kerp.session.events import (
+    DoseComputed,
+    Entry,
+    Event,
+    HierarchyItem,
+    LogOpened,
+    Origin,
+    ScaleAnswered,
+    SessionOpened,
+    Signature,
+)
 from kerp.session.fold import step
 from kerp.session.guards import Reason
 from kerp.simulate.desk import Desk
@@ -140,14 +150,15 @@ class LiveDesk(Desk):
         late_ms: int | None = None,  # noqa: ARG002  how late it is, the server sees
     ) -> Entry:
         """Send what happened; it is kept, or `KerpError` says why not."""
+        writer = self._writer(event, who)
         one = {
             "id": self._new_id(),
-            "event": encode_event(event),
+            "event": encode_event(_rated_by_writer(event, writer)),
             "occurred_ms": self._now_ms if at_ms is None else at_ms,
         }
         body = {"device": _device(who), "entries": [one]}
         while True:
-            outcome = self._tablet(event, who).post(self.place.address("entries"), body).data["outcomes"][0]
+            outcome = self.tablets[writer].post(self.place.address("entries"), body).data["outcomes"][0]
             if outcome["result"] != "later":
                 break
             self.clock.pause(_AGAIN_S)
@@ -160,7 +171,7 @@ class LiveDesk(Desk):
 
     def request(self, event: Event, who: str, session: str, override: str = "") -> tuple[Reason, ...]:  # noqa: ARG002
         """Ask the server for a transition; returns what stood against it (empty: it was made)."""
-        tablet = self._tablet(event, who)
+        tablet = self.tablets[self._writer(event, who)]
         if isinstance(event, Signature):
             return self._sign(tablet)
         body = {"id": self._new_id(), "event": encode_event(event), "device": _device(who), "override": override}
@@ -180,12 +191,12 @@ class LiveDesk(Desk):
         self.listen()
         return ()
 
-    def _tablet(self, event: Event, who: str) -> Tablet:
+    def _writer(self, event: Event, who: str) -> str:
         """A pharmacist computes the dose; at the bedside, whoever has no account is written for by the nurse."""
         at_bedside = {"prescriber", "nurse", "therapist"} | (
             {"pharmacist"} if isinstance(event, DoseComputed) else set()
         )
-        return self.tablets[who if who in at_bedside else "nurse"]
+        return who if who in at_bedside else "nurse"
 
     def _new_id(self) -> str:
         return str(uuid.UUID(bytes=self.chance.bytes(16), version=4))
@@ -225,6 +236,13 @@ def _opening(protocol: SessionProtocol, resolved: Resolved) -> Entry:
     return Entry(
         seq=1, id="opening", occurred_ms=0, recorded_ms=0, actor="demonstration", event=event, local_date="2026-01-01"
     )
+
+
+def _rated_by_writer(event: Event, writer: str) -> Event:
+    """Whoever holds the tablet rated: the server takes no scale in the name of somebody else."""
+    if isinstance(event, ScaleAnswered) and event.rated_by != "participant":
+        return replace(event, rated_by=writer)
+    return event
 
 
 def _device(who: str) -> str:

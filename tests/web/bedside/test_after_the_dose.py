@@ -185,7 +185,8 @@ def test_the_leaflet_of_a_blinded_study_names_no_drug_and_no_dose(signed_in, tea
     monkeypatch.setattr(logbook, "_participants", OrderedDict())  # no act of the application changes a study
     append(team, ev.SessionOpened(plan="dosing"), role="nurse", session="dosing-1")
     nurse = Device(signed_in("nurse"), team.log)
-    nurse.post(ev.DoseComputed(kit="K104", volume_ml=36, rate_ml_per_h=54))
+    dose = ev.DoseComputed(kit="K104", volume_ml=36, rate_ml_per_h=54)
+    append(team, dose, role="nurse", session="dosing-1")
     nurse.post(ev.AdministrationStarted(route="iv_infusion", rate_ml_per_h=54, kit="K104"))
     hours.later(40)
     nurse.post(ev.AdministrationEnded(volume_given_ml=35.4))

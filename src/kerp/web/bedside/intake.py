@@ -25,6 +25,7 @@ from kerp.session.view import view_of
 from kerp.web.actions import record
 from kerp.web.actions.participants import note_treating
 from kerp.web.actions.record import SameIdOtherContentError, Submitted
+from kerp.web.bedside import dosecheck
 from kerp.web.bedside.reach import RECORD, Place, check_may_record
 from kerp.web.bedside.wire import BatchIn, EntryIn, RequestIn, uuid_of
 from kerp.web.course import protocol_of, state_at_head, state_of
@@ -110,6 +111,7 @@ def _take(log: Log, session: str, person: Person, batch: BatchIn, one: EntryIn) 
     try:
         submitted = _submitted(log, session, person, batch, one)
         _check_what_was_seen(log, submitted)
+        _check_dose(log, submitted)
         warnings = _warnings(log, submitted, person)
         appended = record.append(log_id=log.id, actor=person.username, submitted=submitted)
     except SameIdOtherContentError as error:
@@ -165,6 +167,12 @@ def _check_what_was_seen(log: Log, submitted: Submitted) -> None:
     raise LookAgainError(Fault(said, field="event.computed", found=found, allowed=allowed, ways_out=ways))
 
 
+def _check_dose(log: Log, submitted: Submitted) -> None:
+    """A dose that stands already is not looked at again: what was sent twice is the same entry."""
+    if not record.known(submitted.id):
+        dosecheck.check(log, submitted.event)
+
+
 def _warnings(log: Log, submitted: Submitted, person: Person) -> tuple[Reason, ...]:
     """What a transition that simply happened departs from, as the record stands before it."""
     if type(submitted.event) not in GUARDS:
@@ -209,6 +217,7 @@ def ask(log: Log, session: str, person: Person, request: RequestIn, standing: fr
         clock_offset_ms=skew_ms(request.sent_wall_ms, request.clock_offset_ms),
     )
     _check_what_was_seen(log, submitted)
+    _check_dose(log, submitted)
     answer = _decided(log, person, submitted, request.override)
     if answer.accepted:
         _remember_who_treats(log, person, standing)
