@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import structlog
@@ -31,6 +32,12 @@ def prove(browser):
     return browser
 
 
+def awaited(work):
+    """In a thread of its own: after a browser test this one keeps a running loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 async def _all(parts):
     return b"".join([part async for part in parts])
 
@@ -40,7 +47,7 @@ def everything(answer):
     if not answer.streaming:
         body = answer.content
     elif answer.is_async:
-        body = asyncio.run(_all(answer.streaming_content))
+        body = awaited(_all(answer.streaming_content))
     else:
         body = b"".join(answer.streaming_content)
     return body + str(answer.headers).encode()

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,12 @@ _EVENTS = st.one_of(
     st.just("correct the last"),
     st.sampled_from(["forget", "look", "look again"]),
 )
+
+
+def awaited(work):
+    """In a thread of its own: after a browser test this one keeps a running loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 @given(acts=st.lists(_EVENTS, max_size=14))
@@ -174,7 +181,7 @@ def test_a_stream_hears_at_once_what_this_process_wrote_and_soon_what_another_wr
             looked = await ear.wait(1.0)
             return [quiet, told, looked]
 
-    assert asyncio.run(listens()) == [False, True, True]
+    assert awaited(listens()) == [False, True, True]
     assert not pulse._ears
     assert not pulse._watches
 
@@ -195,7 +202,7 @@ def test_where_the_database_cannot_be_asked_a_stream_ends_rather_than_look_quiet
             await ear.wait(1.0)
             return ear.deaf
 
-    assert asyncio.run(listens())
+    assert awaited(listens())
 
 
 def test_the_server_answers_in_a_worker_and_a_stream_ends_when_the_page_has_gone(monkeypatch):
@@ -233,7 +240,7 @@ def test_the_server_answers_in_a_worker_and_a_stream_ends_when_the_page_has_gone
         return HttpResponse(f"{request.method} {request.path}")
 
     monkeypatch.setattr(handler, "get_response", answer)
-    start, body = asyncio.run(asked("/some/page"))
+    start, body = awaited(asked("/some/page"))
     assert (start["status"], body["body"]) == (200, b"GET /some/page")
     assert threads[0].startswith("kerp-worker")
 
@@ -248,5 +255,5 @@ def test_the_server_answers_in_a_worker_and_a_stream_ends_when_the_page_has_gone
             ended.append(True)
 
     monkeypatch.setattr(handler, "get_response", lambda _request: StreamingHttpResponse(endless()))
-    assert asyncio.run(asked("/"))[0]["status"] == 200
+    assert awaited(asked("/"))[0]["status"] == 200
     assert ended == [True]
