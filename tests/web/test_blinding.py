@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import DatabaseError, connections, transaction
@@ -163,6 +164,34 @@ def test_unblinding_without_a_fresh_proof_asks_for_one_and_records_nothing(signe
     answer = browser.post(reverse("unblinding"), {"participant": blinded.participant.pk, "reason": "an emergency"})
     assert answer.url.startswith(reverse("account_reauthenticate"))
     assert store.notes("kerp-b", store.ASKED) == []
+
+
+def test_a_release_that_a_crash_kept_out_of_the_log_is_shown_and_recorded_once(signed_in, blinded, monkeypatch):
+    kit = dict(store.state("kerp-b").kits)["B1-001"]
+    assert not Entry.objects.filter(kind="dispensing").exists()  # released in the store alone
+    browser = prove(signed_in("pharmacist"))
+    assert b"not in the record" in browser.get(reverse("pharmacy")).content
+    said = {"subject": "B1-001", "kit": kit}
+    assert browser.post(reverse("release_kit", args=["kerp-b"]), said | {"kit": "K999"}).status_code == 404
+    for _ in range(2):
+        browser.post(reverse("release_kit", args=["kerp-b"]), said)
+    written = [one.data()["event"]["kit"] for one in Entry.objects.all() if one.data()["event"].get("kit") == kit]
+    assert written == [kit]
+    assert b"not in the record" not in browser.get(reverse("pharmacy")).content
+
+
+def test_what_was_typed_waits_while_a_person_proves_who_they_are(signed_in, blinded):
+    browser = signed_in("prescriber")
+    typed = {"participant": str(blinded.participant.pk), "reason": "an emergency, at night", "password": "no"}
+    back = parse_qs(urlsplit(browser.post(reverse("unblinding"), typed).url).query)["next"][0]
+    assert browser.post(reverse("account_reauthenticate"), {"password": PASSWORD, "next": back}).url == back
+    page = browser.get(back)
+    assert "an emergency, at night" in page.content.decode()
+    assert ["password", "no"] not in page.context["kept"]["typed"]
+    kept = page.context["kept"]
+    assert browser.post(kept["path"], dict(kept["typed"])).url == reverse("unblinding")
+    assert [one["reason"] for one in store.notes("kerp-b", store.ASKED)] == ["an emergency, at night"]
+    assert browser.get(back).url == "/"
 
 
 def test_the_blinding_index_counts_right_and_wrong_guesses_by_arm(signed_in, blinded):

@@ -14,6 +14,8 @@ from django.utils.http import urlencode
 
 from kerp.web.models import Person
 
+KEPT = "kept_form"  # in the session: what was typed when the proof was missing
+
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
@@ -44,21 +46,35 @@ def needs(*permissions: str) -> Callable[[View[P]], View[P]]:
 def fresh_proof(view: View[P]) -> View[P]:
     """Step-up: before signing, unblinding, export and role change the person proves again who they are.
 
-    Without a fresh proof nothing is written: the person is sent to prove, and comes back to the form.
+    Without a fresh proof nothing is written: the person is sent to prove, and comes back to what was typed.
     """
 
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if has_fresh_proof(request):
+            if request.method == "POST":
+                request.session.pop(KEPT, None)
             return view(request, *args, **kwargs)
         if is_api(request):
             return JsonResponse(
                 {"error": "prove again who you are", "at": reverse("account_reauthenticate")}, status=403
             )
-        return HttpResponseRedirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': request.path})}")
+        back = _kept(request) if request.method == "POST" else request.path
+        return HttpResponseRedirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': back})}")
 
     guarded.kerp_fresh_proof = True  # type: ignore[attr-defined]  # read by the permission crawl
     return guarded
+
+
+def _kept(request: HttpRequest) -> str:
+    """Keep what was typed, but no password, until the person has proved who they are; the address that shows it."""
+    typed = [(name, value) for name, values in request.POST.lists() for value in values if _may_wait(name)]
+    request.session[KEPT] = {"path": request.path, "typed": typed}
+    return reverse("go_on")
+
+
+def _may_wait(name: str) -> bool:
+    return name != "csrfmiddlewaretoken" and "password" not in name
 
 
 def has_fresh_proof(request: HttpRequest) -> bool:

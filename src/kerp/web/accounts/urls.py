@@ -12,6 +12,7 @@ urlpatterns = [
     path("logout/", account.logout, name="account_logout"),
     path("inactive/", account.account_inactive, name="account_inactive"),
     path("reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
+    path("go-on/", views.go_on, name="go_on"),
     path("password/change/", account.password_change, name="account_change_password"),
     path("invitation/<uuid:person>/<str:token>/", views.invitation, name="invitation"),
     path("preferences/", views.preferences, name="preferences"),

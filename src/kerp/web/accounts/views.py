@@ -9,9 +9,10 @@ from django.contrib.auth.tokens import default_token_generator
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
 
-from kerp.web.accounts.doors import needs, person_of
+from kerp.web.accounts.doors import KEPT, needs, person_of
 from kerp.web.accounts.forms import InvitationForm, PreferencesForm
 from kerp.web.actions import people
 from kerp.web.models import Person
@@ -43,3 +44,15 @@ def preferences(request: HttpRequest) -> HttpResponseBase:
         messages.success(request, "Saved.")
         return HttpResponseRedirect(reverse("preferences"))
     return render(request, "kerp/account/preferences.html", {"form": form})
+
+
+@require_safe
+@never_cache
+@needs()
+def go_on(request: HttpRequest) -> HttpResponseBase:
+    """What was typed before the person had to prove who they are, to be sent after all."""
+    kept = request.session.get(KEPT)
+    if kept is None:
+        return HttpResponseRedirect("/")
+    shown = [(name.replace("_", " "), value) for name, value in kept["typed"] if value]
+    return render(request, "kerp/account/go_on.html", {"kept": kept, "shown": shown})

@@ -132,14 +132,25 @@ def pharmacy(request: HttpRequest) -> HttpResponse:
 
 def _shelf(study: Study, person: Person) -> dict[str, Any]:
     """Kits of the participants of this person's sites, and who of them waits."""
-    codes = set(visible_participants(person).filter(study=study).values_list("code", flat=True))
+    seen = {one.code: one for one in visible_participants(person).filter(study=study)}
     record = store.state(study.code)
     kits = [
-        (subject, kit, store.arm_for_dispenser(study.code, kit), pharmacy_page.standing_of(study.code, subject))
+        {
+            "subject": subject,
+            "kit": kit,
+            "arm": store.arm_for_dispenser(study.code, kit),
+            "made": pharmacy_page.standing_of(study.code, subject),
+            "in_log": _in_log(seen[subject], kit),
+        }
         for subject, kit in record.kits
-        if subject in codes
+        if subject in seen
     ]
-    return {"study": study, "waiting": record.waiting if record.waiting in codes else None, "kits": kits}
+    return {"study": study, "waiting": record.waiting if record.waiting in seen else None, "kits": kits}
+
+
+def _in_log(participant: Participant, kit: str) -> bool:
+    """Whether the log says so too: the store is another database, and a server may stop between the two."""
+    return any(said.event.kit == kit for said in state_of(log_of(participant)).everywhere(Dispensed))
 
 
 def _open_shelf(study: Study, person: Person) -> dict[str, Any]:
@@ -156,10 +167,19 @@ def _open_shelf(study: Study, person: Person) -> dict[str, Any]:
 @needs("kit_dispense")
 @fresh_proof
 def release_kit(request: HttpRequest, code: str) -> HttpResponseBase:
-    """Release the kit of the one who waits, or another of the same arm for a spoilt one."""
+    """Release the kit of the one who waits, or another of the same arm for a spoilt one.
+
+    With `kit`: write into the log the release that stands in the store and, after a crash, not there.
+    """
     person = person_of(request)
     subject, spoilt = request.POST.get("subject", ""), request.POST.get("spoilt_kit", "")
     participant = participant_named(person, code, subject)
+    if kit := request.POST.get("kit", ""):
+        if dict(store.state(code).kits).get(subject) != kit:
+            raise Http404
+        _log_release(person, participant, kit)
+        messages.success(request, f"Kit {kit} of {subject} is in the record.")
+        return HttpResponseRedirect(reverse("pharmacy"))
     command: Release | Replace = (
         Replace(subject=subject, spoilt_kit=spoilt, by=person.username, at_ms=_now_ms())
         if spoilt
@@ -171,12 +191,18 @@ def release_kit(request: HttpRequest, code: str) -> HttpResponseBase:
         messages.error(request, in_words(error.faults[0]))
         return HttpResponseRedirect(reverse("pharmacy"))
     assert isinstance(event, Released)
-    log = log_of(participant)
-    entry = uuid.uuid5(NAMESPACE, f"{code}/{subject}/{event.kit}")
-    submit(log=log, person=person, role="pharmacist", entry_id=entry, events=[Dispensed(kit=event.kit)])
     audit.record(actor=person.username, act="allocation.released", subject=f"participant:{subject}", reason=spoilt)
+    _log_release(person, participant, event.kit)
     messages.success(request, f"Kit {event.kit} is released for {subject}.")
     return HttpResponseRedirect(reverse("pharmacy"))
+
+
+def _log_release(person: Person, participant: Participant, kit: str) -> None:
+    """Once, however often it is asked for: the entry's id follows from what was released."""
+    if not _in_log(participant, kit):
+        entry = uuid.uuid5(NAMESPACE, f"{participant.study.code}/{participant.code}/{kit}")
+        log, events = log_of(participant), [Dispensed(kit=kit)]
+        submit(log=log, person=person, role="pharmacist", entry_id=entry, events=events)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
