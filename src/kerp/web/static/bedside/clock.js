@@ -14,7 +14,7 @@ export class Clock {
     this.name = `clock-${log}`; // each log has its own zero
     this.offset = 0; // this device minus server, Unix ms
     this.measured = false; // in this page's life
-    this.fresh = false; // measured since contact was last lost
+    this.fresh = false; // measured since contact was last lost, and what waited is marked
     this.estimated = false; // ever, on this device
     this.anchor = null; // { log, mono, doubt } of this page's life; doubt: ms by which it may be off
     this.speed = 1;
@@ -68,7 +68,7 @@ export class Clock {
       if (!best || took < best.took) best = { took, offset: Math.round(sent + took / 2 - wall) };
     }
     const jumped = this.estimated ? best.offset - this.offset : 0;
-    Object.assign(this, { offset: best.offset, measured: true, fresh: true, estimated: true });
+    Object.assign(this, { offset: best.offset, measured: true, estimated: true });
     this.keep();
     return jumped;
   }

@@ -143,13 +143,22 @@ class App {
     else if (!this.pressed) head(this);
   }
 
-  // What waited while the clock jumped is marked, on the disk: its minute may be wrong.
   async measure() {
-    try {
-      const jumped = await this.clock.measure(() => this.api.wall());
-      if (Math.abs(jumped) > LIMIT_MS) await this.outbox.mark(jumped);
-      this.changed();
-    } catch (error) { if (!(error instanceof NoContact || error instanceof SignedOut)) throw error; }
+    try { await this.measured(); } catch (error) { if (!(error instanceof NoContact || error instanceof SignedOut)) throw error; }
+  }
+
+  // One measurement at a time, and what waited while the clock jumped is marked, on the disk, before the clock counts as
+  // measured: its minute may be wrong, and it must not be sent without saying so.
+  measured() {
+    this.measuring ??= this.measureAndMark().finally(() => { this.measuring = null; });
+    return this.measuring;
+  }
+
+  async measureAndMark() {
+    const jumped = await this.clock.measure(() => this.api.wall());
+    if (Math.abs(jumped) > LIMIT_MS) await this.outbox.mark(jumped);
+    this.clock.fresh = true;
+    this.changed();
   }
 
   received(entries) { this.take(entries); this.refresh(); }
@@ -229,8 +238,8 @@ class App {
   // Whether it went well. The clock is measured before anything is sent, so that a jump of the device is marked first.
   async sendAll() {
     if (!this.outbox.count || this.signedOut) return true;
-    if (!this.clock.fresh) await this.measure();
     try {
+      if (!this.clock.fresh) await this.measured();
       const sent = await this.outbox.drain((place, entries) => this.api.entries(place, this.device, entries.map((entry) => this.outgoing(entry, place))));
       if (sent) this.inContact(true);
       return true;

@@ -34,18 +34,17 @@ async function present(now) {
   if (!presenter) return;
   presenter.level(now.intensity);
   const there = await fetched(presenter, now, () => mine === turn);
-  if (mine !== turn) return;
-  if (!there) { calm(false); return; }
+  if (!there || mine !== turn) return;
   shown = { ...now };
   coming = null;
   calmScreen.hidden = true;
   say(true);
 }
 
-// A slow network is tried again; what cannot be shown leaves the screen calm.
+// Tried again for as long as it is wanted: a network that comes back late must not leave the screen empty for the block.
 async function fetched(one, now, wanted) {
-  for (let attempt = 0; attempt < 3 && wanted(); attempt++) {
-    try { await one.show(`/api/display/media/${now.stimulus}`); return true; } catch { await new Promise((resolve) => setTimeout(resolve, 400)); }
+  for (let attempt = 0; wanted(); attempt++) {
+    try { await one.show(`/api/display/media/${now.stimulus}`); return true; } catch { await new Promise((resolve) => setTimeout(resolve, Math.min(400 * 2 ** attempt, 3000))); }
   }
   return false;
 }
