@@ -37,11 +37,11 @@ run: setup-run   ## one whole session of the paper's protocol, as a log and a re
 
 test: setup      ## everything, browser included
 	@$(PYTHON) tools/bootstrap.py debian
-	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not slow"
 
 test-slow: setup ## the slower checks as well
 	@$(PYTHON) tools/bootstrap.py debian
-	@$(BIN)/python -m pytest -n 2 --dist loadscope -m slow
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m slow
 
 check: setup     ## format, lint, strict types, import contracts
 	@$(BIN)/ruff format --check src tests tools benchmarks

@@ -16,6 +16,14 @@ from typing import Any
 import pytest
 
 
+_LONG = ("tests/browser/", "tests/web/test_on_postgresql.py", "tests/web/test_office_in_a_browser.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no worker begins two minutes of browser when the other has nothing left."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
+
+
 @pytest.fixture(scope="session")
 def playing() -> Iterator[Any]:
     """The browser driver; one process can hold only one."""
