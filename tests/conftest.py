@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-
 _LONG = ("tests/browser/", "tests/web/test_on_postgresql.py", "tests/web/test_office_in_a_browser.py")
 
 
