@@ -180,6 +180,9 @@ def test_the_library_page_adds_checks_and_keeps_what_was_typed(therapist, team):
     assert bad.status_code == 200
     assert "by its content" in bad.content.decode()
     assert 'value="Sink"' in bad.content.decode()
+    large = therapist.client.post(page, {"file": io.BytesIO(PNG + bytes(content.LARGEST_BYTES))} | fields)
+    assert "larger than 24 MB" in large.content.decode()
+    assert 'value="Sink"' in large.content.decode()
     assert not Stimulus.objects.exists()
     good = io.BytesIO(PNG)
     good.name = "../../sink.png"

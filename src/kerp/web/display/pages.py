@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.files.uploadhandler import MemoryFileUploadHandler, StopUpload
+from django.core.files.uploadhandler import MemoryFileUploadHandler, SkipFile
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -236,22 +236,33 @@ def stimuli(request: HttpRequest, log_id: UUID, session: str) -> HttpResponseBas
 
 
 class _Whole(MemoryFileUploadHandler):
-    """Keeps an upload in memory, whatever its size up to the limit: nothing is written before it is encrypted."""
+    """Keeps an upload in memory, whatever its size up to the limit: nothing is written before it is encrypted.
+
+    A larger one is read to its end and thrown away as it comes, so that the page can answer with what was typed.
+    """
 
     def handle_raw_input(self, *args: Any, **kwargs: Any) -> None:
         super().handle_raw_input(*args, **kwargs)
         self.activated = True
         self.seen = 0
 
+    @property
+    def too_large(self) -> bool:
+        """Whether more came than is kept."""
+        return getattr(self, "seen", 0) > LARGEST_BYTES
+
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
         self.seen += len(raw_data)
-        if self.seen > LARGEST_BYTES:
-            raise StopUpload(connection_reset=True)
+        if self.too_large:
+            self.file.close()
+            raise SkipFile
         return super().receive_data_chunk(raw_data, start)
 
 
 class StimulusForm(forms.Form):
     """One line of the manifest, and what it stands for."""
+
+    too_large = False
 
     title = forms.CharField(max_length=120, label="Title", help_text="Not the name of a person.")
     modality = forms.ChoiceField(
@@ -285,7 +296,9 @@ class StimulusForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if bool(data.get("text")) == bool(data.get("file")):
+        if self.too_large:
+            self.add_error("file", "This file is larger than 24 MB, the most that is kept. Nothing was kept of it.")
+        elif bool(data.get("text")) == bool(data.get("file")):
             self.add_error("file", "Either a text or a file is asked for.")
         return data
 
@@ -295,15 +308,17 @@ class StimulusForm(forms.Form):
 @needs("session_view")
 def shelf(request: HttpRequest, log_id: UUID) -> HttpResponseBase:
     """The stimulus library of one participant."""
-    request.upload_handlers = [_Whole(request)]
-    return _shelf(request, log_id)
+    handler = _Whole(request)
+    request.upload_handlers = [handler]
+    return _shelf(request, log_id, handler)
 
 
 @csrf_protect
-def _shelf(request: HttpRequest, log_id: UUID) -> HttpResponseBase:
+def _shelf(request: HttpRequest, log_id: UUID, upload: _Whole) -> HttpResponseBase:
     person = person_of(request)
     log = log_or_404(person, log_id)
     form = StimulusForm(request.POST or None, request.FILES or None)
+    form.too_large = upload.too_large
     if request.method == "POST":
         if not person.may("plan_edit"):
             return JsonResponse({"error": "adding is not open to your role"}, status=403)
