@@ -290,6 +290,23 @@ def test_a_request_whose_answer_was_lost_gets_the_same_yes(signed_in, team, nurs
     assert Entry.objects.filter(kind="ready_confirmed").count() == 1
 
 
+def test_a_request_under_a_known_id_with_other_content_is_answered_409_and_flagged(signed_in, team, nurse):
+    prescriber, same = Device(signed_in("prescriber"), team.log), str(uuid.uuid4())
+    asked = {"id": same, "event": plain(ev.ExposureStarted(block="b1", item="door", modality=ev.Modality.OBJECT))}
+    override = {"device": prescriber.name, "override": "rehearsal"}
+    assert prescriber.send("requests", asked | override).json()["accepted"]
+    other = {"id": same, "event": plain(ev.ExposureStarted(block="b1", item="bin", modality=ev.Modality.OBJECT))}
+    answer = prescriber.send("requests", other | override)
+    assert answer.status_code == 409
+    assert "other content" in answer.json()["error"]
+    flag = Flag.objects.get(kind="same_id_other_content")
+    assert '"bin"' in flag.refused
+    assert Entry.objects.get(entry_id=same).data()["event"]["item"] == "door"
+    assert prescriber.send("requests", asked | override).json()[
+        "accepted"
+    ]  # the same once more is still the same yes
+
+
 def test_a_request_that_comes_too_late_is_asked_again_not_carried_out(nurse):
     answer = nurse.ask(ev.ExposureStarted(block="b1", item="door", modality=ev.Modality.OBJECT), occurred_ms=-90_000)
     assert [reason["id"] for reason in answer["reasons"]] == ["asked_too_long_ago"]

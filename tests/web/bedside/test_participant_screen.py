@@ -21,7 +21,7 @@ from kerp.web.course import protocol_of, state_of
 from kerp.web.display import content, library
 from kerp.web.display.models import Screen, Stimulus
 from kerp.web.display.showing import showing
-from kerp.web.models import Entry
+from kerp.web.models import Entry, Flag
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bench import Device, append, screened
@@ -138,11 +138,31 @@ def test_onset_is_what_the_screen_says_it_showed_and_not_what_was_asked_for(scre
     assert entry["device"].startswith("display-")
 
 
+def test_an_onset_that_is_sent_again_by_a_screen_that_joined_anew_is_kept_once(screen, stimulus, therapist):
+    event = {"type": "stimulus_shown", "block": "b1", "stimulus": str(stimulus.id), "shown": True, "intensity": 0.5}
+    same, anew = str(uuid.uuid4()), Client()
+    assert tell(screen, event, identifier=same).json()["result"] == "stored"
+    assert anew.post("/display/", {"code": therapist.send("display", {}).json()["code"]}).status_code == 302
+    assert tell(anew, event, ago_ms=60_000, identifier=same).json()["result"] == "known"
+    assert Flag.objects.count() == 0
+
+
+def test_the_same_id_with_other_content_from_a_screen_is_answered_409_and_flagged(screen, stimulus):
+    event = {"type": "stimulus_shown", "block": "b1", "stimulus": str(stimulus.id), "shown": True, "intensity": 0.5}
+    same = str(uuid.uuid4())
+    tell(screen, event, identifier=same)
+    answer = tell(screen, event | {"shown": False}, identifier=same)
+    assert answer.status_code == 409
+    assert Flag.objects.filter(kind="same_id_other_content", entry_id=same).count() == 1
+    assert Entry.objects.get(entry_id=same).data()["event"]["shown"] is True
+
+
 def test_a_screen_says_nothing_but_what_it_showed_unless_the_therapist_let_it_rate(screen, therapist):
     assert tell(screen, {"type": "suds", "value": 50}).status_code == 400
     assert tell(screen, {"type": "patient_stop"}).status_code == 400
     Screen.objects.update(may_rate=True)
     assert tell(screen, {"type": "suds", "value": 50}).status_code == 200
+    assert tell(screen, {"type": "suds", "value": 50, "rated_by": "therapist"}).status_code == 400
     assert tell(screen, {"type": "discharge"}).status_code == 400
 
 

@@ -156,9 +156,15 @@ def append(*, log_id: UUID, actor: str, submitted: Submitted) -> Appended:
 
 def append_all(*, log_id: UUID, actor: str, submitted: Sequence[Submitted]) -> list[Appended]:
     """Append several entries: all of them, or, when one is refused, none."""
+    with conflicts_flagged(log_id, actor, submitted), opened(log_id) as log:
+        return [log.append(one, actor=actor) for one in submitted]
+
+
+@contextmanager
+def conflicts_flagged(log_id: UUID, actor: str, submitted: Sequence[Submitted]) -> Iterator[None]:
+    """Around an act that is rolled back for an id with other content: the attempt is kept all the same."""
     try:
-        with opened(log_id) as log:
-            return [log.append(one, actor=actor) for one in submitted]
+        yield
     except SameIdOtherContentError:
         _keep_conflicts(log_id, actor, submitted)
         raise

@@ -7,7 +7,7 @@ same thing at once get one yes. The same id again gives the same answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -15,9 +15,9 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from kerp.base.errors import Fault, KerpError
-from kerp.session.codec import decode_event
+from kerp.session.codec import decode, decode_event
 from kerp.session.decide import Accepted, Record, Refused, Request, decide, reasons_against
-from kerp.session.events import Corrected, DoseComputed, DoseVerified, Event, Signature
+from kerp.session.events import Corrected, Discharged, DoseComputed, DoseVerified, Event, ReadyConfirmed, Signature
 from kerp.session.guards import GUARDS, Reason
 from kerp.session.limits import CLOCK_OFFSET_MS
 from kerp.session.state import SessionRecord
@@ -218,7 +218,8 @@ def ask(log: Log, session: str, person: Person, request: RequestIn, standing: fr
     )
     _check_what_was_seen(log, submitted)
     _check_dose(log, submitted)
-    answer = _decided(log, person, submitted, request.override)
+    with record.conflicts_flagged(log.id, person.username, (submitted,)):
+        answer = _decided(log, person, submitted, request.override)
     if answer.accepted:
         _remember_who_treats(log, person, standing)
     return answer
@@ -227,7 +228,7 @@ def ask(log: Log, session: str, person: Person, request: RequestIn, standing: fr
 def _decided(log: Log, person: Person, submitted: Submitted, override: str) -> Answer:
     with record.opened(log.id) as held:
         if known := record.known(submitted.id):
-            return _again(known, held.log, submitted)
+            return _again(known, held, submitted, person)
         if late := _asked_too_long_ago(held.log, held.recorded_ms, submitted.occurred_ms):
             return Answer(accepted=False, reasons=(late,))
         command = Request(
@@ -268,11 +269,20 @@ def _part(submitted: Submitted, event: Event, *, last: bool) -> Submitted:
     )
 
 
-def _again(known: Entry, log: Log, submitted: Submitted) -> Answer:
-    """A request whose answer was lost: the same yes. Another content under that id is another matter."""
-    if known.log_id != log.id or known.kind != submitted.event.type:
-        raise SameIdOtherContentError(Fault("this id is in the record with another content", field="id"))
-    return Answer(accepted=True, seq=known.seq)
+def _again(known: Entry, held: record.OpenLog, submitted: Submitted, person: Person) -> Answer:
+    """A request whose answer was lost: the same yes. `SameIdOtherContentError` for another content under that id."""
+    same = _part(submitted, _with_what_stood_against_it(submitted.event, known), last=True)
+    return Answer(accepted=True, seq=held.append(same, actor=person.username).entry.seq)
+
+
+def _with_what_stood_against_it(event: Event, known: Entry) -> Event:
+    """As the engine filled it in when the request was overridden (`guards.filled`)."""
+    stands = decode(known.data()).event
+    if isinstance(event, ReadyConfirmed) and isinstance(stands, ReadyConfirmed):
+        return replace(event, missing=stands.missing)
+    if isinstance(event, Discharged) and isinstance(stands, Discharged):
+        return replace(event, blockers=stands.blockers)
+    return event
 
 
 def _asked_too_long_ago(log: Log, now_ms: int, asked_ms: int | None) -> Reason | None:

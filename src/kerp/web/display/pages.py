@@ -33,7 +33,7 @@ from kerp.web.accounts.doors import needs, person_of
 from kerp.web.actions import record
 from kerp.web.bedside.api import answers, opened_session
 from kerp.web.bedside.pulse import Ear
-from kerp.web.bedside.reach import log_or_404
+from kerp.web.bedside.reach import PARTICIPANT, log_or_404
 from kerp.web.bedside.stream import BEAT_S, LIVES_S, message
 from kerp.web.bedside.wire import EntryIn, Wire, read, uuid_of
 from kerp.web.course import protocol_of, state_of
@@ -205,22 +205,12 @@ def told(request: HttpRequest, screen: Screen) -> HttpResponseBase:
     event = decode_event(said.entry.event)
     if not isinstance(event, FROM_A_SCREEN) or (not screen.may_rate and not isinstance(event, StimulusShown)):
         raise KerpError(Fault("a screen does not say this", field="entry.event.type", found=event.type))
+    if getattr(event, "rated_by", PARTICIPANT) != PARTICIPANT:
+        raise KerpError(Fault("on a screen the participant rates", field="entry.event.rated_by", allowed=PARTICIPANT))
     if not 0 <= said.ago_ms <= 10**8:
         raise KerpError(Fault("this is no time that has passed", field="ago_ms", found=str(said.ago_ms)))
-    known = screen.log.entries.filter(entry_id=uuid_of(said.entry.id)).first()
-    if known is not None:  # sent again because the answer was lost; its moment was settled then
-        return JsonResponse({"result": "known", "seq": known.seq})
-    now_ms = record.elapsed_ms(screen.log, timezone.now())
-    submitted = record.Submitted(
-        id=uuid_of(said.entry.id),
-        event=event,
-        occurred_ms=now_ms - said.ago_ms * screen.log.clock_speed,
-        session=screen.session,
-        device=f"display-{str(screen.id)[:8]}",
-        queued=said.ago_ms > 5000,
-    )
-    kept = record.append(log_id=screen.log_id, actor=screen.issued_by.username, submitted=submitted)
-    return JsonResponse({"result": "stored", "seq": kept.entry.seq})
+    kept = screens.keep(screen, uuid_of(said.entry.id), event, said.ago_ms)
+    return JsonResponse({"result": "stored" if kept.created else "known", "seq": kept.entry.seq})
 
 
 # --- the library ---

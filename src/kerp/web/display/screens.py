@@ -1,23 +1,30 @@
-"""Joining a screen: a code used once within minutes, then a token. Guessing codes is stopped early."""
+"""Joining a screen: a code used once within minutes, then a token. Guessing codes is stopped early.
+
+What a screen says is kept once.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils import timezone
 
 from kerp.base.errors import Fault, KerpError
-from kerp.web.actions import audit, door
+from kerp.session.events import Event
+from kerp.web.actions import audit, door, record
 from kerp.web.display.models import Screen
 from kerp.web.models import Log, Person
 
 CODE_LIVES = timedelta(minutes=10)
 TOKEN_LIVES = timedelta(hours=12)
 MOST_WRONG = 10
+HELD_MS = 5000  # what a screen says later than this was held while it had no contact
 COOKIE = "kerp-display"
 
 
@@ -66,6 +73,24 @@ def screen_of(request: HttpRequest, now: datetime | None = None) -> Screen | Non
         "log__participant__study", "log__participant__site", "log__participant__version", "issued_by"
     )
     return known.filter(token_hash=_hash(token), joined_at__gt=since, ended_at=None).first()
+
+
+def keep(screen: Screen, identifier: UUID, event: Event, ago_ms: int) -> record.Appended:
+    """What a screen says, once: sent again for a lost answer, also after joining anew, it is what it was."""
+    actor = screen.issued_by.username
+    said = record.Submitted(
+        id=identifier,
+        event=event,
+        session=screen.session,
+        device=f"display-{str(screen.id)[:8]}",
+        queued=ago_ms > HELD_MS,
+    )
+    with record.conflicts_flagged(screen.log_id, actor, (said,)), record.opened(screen.log_id) as log:
+        if stands := record.known(identifier):  # its moment, and which screen it was, were settled then
+            same = replace(said, occurred_ms=stands.occurred_ms, device=stands.device)
+            return log.append(same, actor=stands.actor)
+        at_ms = log.recorded_ms - ago_ms * log.log.clock_speed
+        return log.append(replace(said, occurred_ms=at_ms), actor=actor)
 
 
 def _hash(text: str) -> str:
