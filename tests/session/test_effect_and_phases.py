@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from session_logs import Log, end_infusion, ms, prepared, started
 
 from kerp.base.elapsed import MS_PER_MIN
@@ -101,6 +103,45 @@ def test_an_effect_that_comes_back_is_not_resolved():
     assert effect(log)[2] is None
     log.felt((50, 1), (55, 1))
     assert effect(log)[2] == 50
+
+
+def test_one_high_rating_before_onset_is_no_peak():
+    log = started()
+    log.felt((5, 9), (10, 0), (15, 3), (20, 4), (25, 4), (30, 5))
+    assert effect(log) == (15, None, None)
+    assert log.view(31).phase.id == "effects_felt"  # nothing proposes to taper while the effect grows
+    assert log.view(31).effect.highest == 9
+    log.felt((35, 3), (40, 3))
+    assert effect(log) == (15, 30, None)
+
+
+def test_a_weak_effect_that_is_back_at_baseline_has_had_its_peak():
+    log = started()
+    log.felt((10, 2), (15, 2), (20, 2), (25, 1), (30, 1))
+    assert effect(log) == (10, None, None)  # a fall of one point declares no peak while the infusion runs
+    end_infusion(log)
+    log.felt((45, 1))
+    assert effect(log) == (10, None, None)
+    log.felt((50, 1))
+    assert effect(log) == (10, 20, 45)
+    stop = log.advice(51, "phase.effects_gone")[0]
+    assert stop.proposes is Action.STOP_EXPOSURE
+    assert "repeat" not in " ".join(a.text for a in log.advice(51) if a.rule_id.startswith("exposure."))
+    log.felt((55, 3))
+    assert effect(log) == (10, None, None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 10), min_size=2, max_size=20), st.integers(0, 100))
+def test_onset_peak_and_resolution_come_in_this_order(values, ends):
+    log = started()
+    log.felt(*((5 * (place + 1), value) for place, value in enumerate(values)))
+    log.at(ends, ev.AdministrationEnded(volume_given_ml=35))
+    found = log.view(200).effect
+    told = [ms_ for ms_ in (found.onset_ms, found.peak_ms, found.resolved_ms) if ms_ is not None]
+    assert told == sorted(told)
+    assert found.peak_ms is None or found.onset_ms is not None
+    assert found.resolved_ms is None or found.peak_ms is not None
 
 
 def test_a_late_entry_takes_its_place_in_time():

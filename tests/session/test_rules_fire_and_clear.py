@@ -43,6 +43,9 @@ def test_two_high_readings_before_the_dose_say_do_not_start_and_one_does_not():
     assert advice.thresholds["sbp_mmhg"].source == "spravatolabel"
     assert advice.entries == (log.entries[-2].id, log.entries[-1].id)
     log.vitals(-20, 135, 85)
+    held = fires(log, -19, "do_not_start_bp")  # one normal reading lets nothing go
+    assert held.key == advice.key
+    assert "135/85" in held.text
     log.vitals(-15, 135, 85)
     clear(log, -14, "do_not_start_bp")
     assert [m.id for m in log.status(-14).missing] == ["time_out"]
@@ -53,6 +56,29 @@ def test_two_readings_within_a_minute_are_one_reading():
     log.vitals(-30, 150, 85)
     log.vitals(-29.5, 150, 85)
     clear(log, -29, "do_not_start_bp")
+
+
+def test_a_high_reading_between_two_normal_ones_asks_for_another():
+    log = prepared(until=-51)
+    log.vitals(-50)
+    log.vitals(-33, 150, 95)
+    log.vitals(-31)
+    assert "one reading above the limit and one not: take another" in [m.why for m in log.status(-30).missing]
+    log.vitals(-26)
+    assert "do_not_start_bp" not in [m.id for m in log.status(-25).missing]
+
+
+def test_one_pressure_alone_can_alarm_and_clears_nothing():
+    log = started()
+    log.vitals(20, 200, None)
+    assert "200/? mm Hg" in fires(log, 21, "bp_stop").text
+    fires(log, 21, "bp_warn")
+    log.vitals(22, 120, None)
+    fires(log, 23, "bp_stop")  # the diastolic pressure may still be high
+    log.vitals(24, 120, 80)
+    clear(log, 25, "bp_stop")
+    log.vitals(26, None, 112)
+    assert "?/112 mm Hg" in fires(log, 27, "bp_stop").text
 
 
 @example("bp_warn")
@@ -87,6 +113,8 @@ def test_a_first_stop_level_pressure_alerts_at_once_and_a_repeat_confirms_it():
     assert fires(log, 28, "bp_stop").proposes is Action.NOTHING
     log.vitals(35, 150, 90)
     clear(log, 36, "bp_stop")
+    log.vitals(40, 190, 95)  # nothing is left to stop: the repeat is asked for
+    assert fires(log, 41, "bp_stop").proposes is Action.REPEAT_READING
 
 
 def test_of_two_readings_at_the_same_moment_the_worse_one_counts():

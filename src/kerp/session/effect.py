@@ -2,9 +2,11 @@
 
 Assumed, and protocol data: `EffectRule`. Baseline is the median of the ratings before T0. Onset is the first of so
 many consecutive ratings at least `onset_rise` above it. The peak is the last maximum, declared after so many ratings
-at least `peak_fall` below it, and reopened by a higher one. Resolution comes after the peak and the end of the
-administration, with so many ratings within `resolution_within` of baseline; a rating back at onset level takes it
-back. Ratings more than `max_gap_min` apart are not consecutive.
+at least `peak_fall` below it, and reopened by a higher one; a rating from before onset is no peak. Resolution comes
+after the peak and the end of the administration, with so many ratings within `resolution_within` of baseline; a
+rating back at onset level takes it back. A weak effect may be back at baseline without having fallen by `peak_fall`:
+its resolution declares the peak too, or nothing would ever propose to stop. Ratings more than `max_gap_min` apart are
+not consecutive.
 """
 
 from __future__ import annotations
@@ -88,7 +90,8 @@ def _baseline(rule: EffectRule, ratings: Ratings, t0_ms: int) -> float | None:
 def _after(rule: EffectRule, drug: DrugTrack, reading: _Reading, rating: Observed[FeltEffectRated]) -> _Reading:
     value = rating.event.value
     top = rating if reading.top is None or value >= reading.top.event.value else reading.top
-    effect = replace(reading.effect, highest=top.event.value)
+    highest = value if reading.effect.highest is None else max(value, reading.effect.highest)
+    effect = replace(reading.effect, highest=highest)
     if effect.peak_ms is None or reading.top is None or value > reading.top.event.value:
         reading = _reopened(replace(reading, effect=effect, top=top), rating)
     else:
@@ -126,7 +129,7 @@ def _onset(rule: EffectRule, reading: _Reading, rating: Observed[FeltEffectRated
         return replace(reading, above=run)
     effect = replace(effect, onset_ms=run[0].at_ms, onset_entries=_ids(run))
     effect = _declare(effect, Change(rating.at_ms, Fact.EFFECT_ONSET, run[0].at_ms))
-    return replace(reading, effect=effect, above=())
+    return replace(reading, effect=effect, above=(), top=_last_highest(run))
 
 
 def _peak(rule: EffectRule, reading: _Reading, rating: Observed[FeltEffectRated]) -> _Reading:
@@ -137,10 +140,16 @@ def _peak(rule: EffectRule, reading: _Reading, rating: Observed[FeltEffectRated]
     run = _run(rule, reading.below, rating, holds=low)
     if len(run) < rule.peak_ratings.value:
         return replace(reading, below=run)
-    entries = (top.id, *_ids(run))
-    effect = replace(effect, peak_ms=top.at_ms, peak_value=top.event.value, peak_entries=entries)
-    effect = _declare(effect, Change(rating.at_ms, Fact.EFFECT_PEAK, top.at_ms))
-    return replace(reading, effect=effect, below=())
+    return replace(reading, effect=_peaked(effect, top, run), below=())
+
+
+def _peaked(effect: Effect, top: Observed[FeltEffectRated], run: Ratings) -> Effect:
+    effect = replace(effect, peak_ms=top.at_ms, peak_value=top.event.value, peak_entries=(top.id, *_ids(run)))
+    return _declare(effect, Change(run[-1].at_ms, Fact.EFFECT_PEAK, top.at_ms))
+
+
+def _last_highest(run: Ratings) -> Observed[FeltEffectRated]:
+    return max(run, key=lambda rating: (rating.event.value, rating.at_ms))
 
 
 def _resolution(rule: EffectRule, drug: DrugTrack, reading: _Reading, rating: Observed[FeltEffectRated]) -> _Reading:
@@ -151,8 +160,12 @@ def _resolution(rule: EffectRule, drug: DrugTrack, reading: _Reading, rating: Ob
     over = drug.over and drug.ended_ms is not None and rating.at_ms >= drug.ended_ms
     near = rating.event.value <= effect.baseline + rule.resolution_within.value
     run = _run(rule, reading.back, rating, holds=near and over)
-    if effect.peak_ms is None or len(run) < rule.resolution_ratings.value:
+    top = reading.top
+    if effect.onset_ms is None or top is None or len(run) < rule.resolution_ratings.value or top in run:
         return replace(reading, back=run)
+    if effect.peak_ms is None:
+        effect = _peaked(effect, top, run)
+        reading = replace(reading, below=())
     effect = replace(effect, resolved_ms=run[0].at_ms, resolved_entries=_ids(run))
     return replace(reading, effect=_declare(effect, Change(rating.at_ms, Fact.EFFECT_RESOLVED, run[0].at_ms)))
 
@@ -176,5 +189,5 @@ def _declare(effect: Effect, change: Change) -> Effect:
     return replace(effect, changes=(*effect.changes, change))
 
 
-def _ids(run: tuple[Observed[FeltEffectRated], ...]) -> tuple[str, ...]:
+def _ids(run: Ratings) -> tuple[str, ...]:
     return tuple(rating.id for rating in run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,6 +36,11 @@ def readings_of(record: SessionRecord) -> tuple[Reading, ...]:
     return tuple(item for item in record.of(VitalsTaken) if _both(item))
 
 
+def alarming(record: SessionRecord, holds: Callable[[Reading], bool]) -> tuple[Reading, ...]:
+    """What an alarm is read off: one pressure alone, at its limit, counts; below it, it clears nothing."""
+    return tuple(item for item in record.of(VitalsTaken) if _both(item) or holds(item))
+
+
 def _both(item: Reading) -> bool:
     return item.event.systolic_mmhg is not None and item.event.diastolic_mmhg is not None
 
@@ -46,32 +52,64 @@ def pressures(item: Reading) -> tuple[int, int]:
     return item.event.systolic_mmhg, item.event.diastolic_mmhg
 
 
+def shown(item: Reading) -> str:
+    """A reading as people say it."""
+    parts = (item.event.systolic_mmhg, item.event.diastolic_mmhg)
+    return "/".join("?" if part is None else str(part) for part in parts) + " mm Hg"
+
+
 def above(item: Reading, rule: Rule) -> bool:
-    """Whether either pressure is above the limits of a rule."""
-    systolic, diastolic = pressures(item)
-    return systolic > rule.thresholds["sbp_mmhg"].value or diastolic > rule.thresholds["dbp_mmhg"].value
+    """Whether a pressure that was measured is above its limit."""
+    systolic, diastolic = item.event.systolic_mmhg, item.event.diastolic_mmhg
+    high = systolic is not None and systolic > rule.thresholds["sbp_mmhg"].value
+    return high or (diastolic is not None and diastolic > rule.thresholds["dbp_mmhg"].value)
 
 
 def reaches(item: Reading, rule: Rule) -> bool:
-    """Whether either pressure is at or above the limits of a rule."""
-    systolic, diastolic = pressures(item)
-    return systolic >= rule.thresholds["sbp_mmhg"].value or diastolic >= rule.thresholds["dbp_mmhg"].value
+    """Whether a pressure that was measured is at or above its limit."""
+    systolic, diastolic = item.event.systolic_mmhg, item.event.diastolic_mmhg
+    high = systolic is not None and systolic >= rule.thresholds["sbp_mmhg"].value
+    return high or (diastolic is not None and diastolic >= rule.thresholds["dbp_mmhg"].value)
 
 
 def before_dose(rule: Rule, record: SessionRecord, t0_ms: int | None) -> BeforeDose:
     """The last readings before T0: all above holds, all below lets go, anything else asks for another."""
+    taken = alarming(record, lambda item: above(item, rule))
+    return _verdict(rule, tuple(item for item in taken if t0_ms is None or item.at_ms <= t0_ms))
+
+
+def held_by(rule: Rule, record: SessionRecord) -> tuple[Reading, ...]:
+    """The readings that hold a dose back, oldest first; empty once readings that let go came after them.
+
+    One reading below the limit after them lets nothing go: it is among them, and another is needed.
+    """
+    taken = alarming(record, lambda item: above(item, rule))
+    held: tuple[Reading, ...] = ()
+    for count in range(1, len(taken) + 1):
+        result = _verdict(rule, taken[:count])
+        if result.verdict is Verdict.GO:
+            held = ()
+        elif held:
+            held = (*held, taken[count - 1])
+        elif result.verdict is Verdict.HOLD:
+            held = result.readings
+    return held
+
+
+def _verdict(rule: Rule, readings: tuple[Reading, ...]) -> BeforeDose:
+    """Every reading since the older of the two counts: one in between that is above asks for another too."""
     needed, apart_ms = int(rule.thresholds["readings"].value), ms_from_min(rule.thresholds["apart_min"].value)
-    readings = tuple(item for item in readings_of(record) if t0_ms is None or item.at_ms <= t0_ms)
-    last = _spaced(readings, needed, apart_ms)
+    last = _spaced(tuple(item for item in readings if _both(item)), needed, apart_ms)
     if len(last) < needed:
         minutes = rule.thresholds["apart_min"].value
         return BeforeDose(Verdict.REPEAT, last, f"needs {needed} readings at least {minutes:g} min apart")
-    high = [above(item, rule) for item in last]
+    since = tuple(item for item in readings if item.at_ms >= last[0].at_ms)
+    high = [above(item, rule) for item in since]
     if all(high):
-        return BeforeDose(Verdict.HOLD, last, f"{needed} readings above the limit")
+        return BeforeDose(Verdict.HOLD, since, f"{needed} readings above the limit")
     if any(high):
-        return BeforeDose(Verdict.REPEAT, last, "one reading above the limit and one not: take another")
-    return BeforeDose(Verdict.GO, last, "")
+        return BeforeDose(Verdict.REPEAT, since, "one reading above the limit and one not: take another")
+    return BeforeDose(Verdict.GO, since, "")
 
 
 def _spaced(readings: tuple[Reading, ...], needed: int, apart_ms: int) -> tuple[Reading, ...]:

@@ -138,8 +138,14 @@ def of_block(view: View) -> Iterator[Advice]:
             source = plan.habituation_fraction
             yield _block_advice(view, "exposure.habituated", text, ratings[-1].at_ms, source, (ratings[-1].id,))
         elif view.now_ms >= due_ms:
-            text = f"The block has run {plan.block_min.value:g} min. Then: {plan.repeat_rule.replace('_', ' ')}."
+            text = f"The block has run {plan.block_min.value:g} min.{_then(view, plan.repeat_rule)}"
             yield _block_advice(view, "exposure.block_time", text, due_ms, plan.block_min, (block.entry,))
+
+
+def _then(view: View, repeat_rule: str) -> str:
+    """What follows a block, while exposure is to go on; from the taper on its phase says what follows."""
+    over = view.phase is not None and view.phase.proposes in {Proposal.TAPER, Proposal.STOP_EXPOSURE}
+    return "" if over else f" Then: {repeat_rule.replace('_', ' ')}."
 
 
 def _habituated(view: View, block: str, share: Sourced) -> bool:

@@ -9,7 +9,7 @@ from kerp.base.elapsed import ms_from_min
 from kerp.protocol.model import Rule
 from kerp.session.advice import Action, Finding
 from kerp.session.events import Observed, SedationRated, VitalsTaken
-from kerp.session.pressure import Reading, Verdict, baseline, before_dose, pressures, reaches, readings_of
+from kerp.session.pressure import Reading, alarming, baseline, held_by, reaches, shown
 from kerp.session.rules.runs import at, ids, limit, newest_run, since_start
 from kerp.session.view import View
 
@@ -17,26 +17,23 @@ _E = TypeVar("_E", VitalsTaken, SedationRated)
 
 
 def do_not_start_bp(view: View, rule: Rule) -> Iterator[Finding]:
-    """Before the dose: both readings above the limit (M5). Clears when both newest readings are below."""
+    """Before the dose: two readings above the limit (M5). Clears when two readings are below, not with one."""
     if view.drug.given or not view.dosing:
         return
-    result = before_dose(rule, view.record, None)
-    if result.verdict is Verdict.HOLD:
-        shown = ", ".join(_shown(reading) for reading in result.readings)
-        since = result.readings[-1].at_ms
-        yield Finding(
-            entries=ids(result.readings), since_ms=since, detail=f"Readings {shown}.", proposes=Action.DO_NOT_START
-        )
+    held = held_by(rule, view.record)
+    if held:
+        detail = f"Readings {', '.join(shown(reading) for reading in held)}."
+        yield Finding(entries=ids(held), since_ms=held[0].at_ms, detail=detail, proposes=Action.DO_NOT_START)
 
 
 def bp_warn(view: View, rule: Rule) -> Iterator[Finding]:
     """At the limit, or risen by so much since before the dose."""
     before = baseline(view.record, view.drug.t0_ms)
-    run = newest_run(since_start(view, readings_of(view.record)), lambda item: _warns(item, rule, before))
-    if run:
-        yield Finding(
-            entries=ids(run), since_ms=run[0].at_ms, detail=f"{_shown(run[-1])} at {at(view, run[-1].at_ms)}."
-        )
+    yield from _of_run(view, _pressure_run(view, lambda item: _warns(item, rule, before)), shown, Action.NOTHING)
+
+
+def _pressure_run(view: View, holds: Callable[[Reading], bool]) -> tuple[Reading, ...]:
+    return newest_run(since_start(view, alarming(view.record, holds)), holds)
 
 
 def _warns(item: Reading, rule: Rule, before: tuple[float, float] | None) -> bool:
@@ -44,38 +41,34 @@ def _warns(item: Reading, rule: Rule, before: tuple[float, float] | None) -> boo
         return True
     if before is None or "sbp_rise_mmhg" not in rule.thresholds or "dbp_rise_mmhg" not in rule.thresholds:
         return False
-    systolic, diastolic = pressures(item)
-    rises = (
-        systolic - before[0] >= limit(rule, "sbp_rise_mmhg"),
-        diastolic - before[1] >= limit(rule, "dbp_rise_mmhg"),
+    measured = (item.event.systolic_mmhg, item.event.diastolic_mmhg)
+    rises = (limit(rule, "sbp_rise_mmhg"), limit(rule, "dbp_rise_mmhg"))
+    return any(
+        value is not None and value - was >= rise for value, was, rise in zip(measured, before, rises, strict=True)
     )
-    return any(rises)
 
 
 def bp_stop(view: View, rule: Rule) -> Iterator[Finding]:
     """At the stop limit: says so at once, asks for the repeat, and says when the repeat confirms it."""
-    run = newest_run(since_start(view, readings_of(view.record)), lambda item: reaches(item, rule))
+    run = _pressure_run(view, lambda item: reaches(item, rule))
     if not run:
         return
     first, last = run[0], run[-1]
     due_ms = first.at_ms + ms_from_min(limit(rule, "confirm_within_min"))
     if len(run) > 1:
-        detail = f"Confirmed: {_shown(first)} at {at(view, first.at_ms)}, {_shown(last)} at {at(view, last.at_ms)}."
+        detail = f"Confirmed: {shown(first)} at {at(view, first.at_ms)}, {shown(last)} at {at(view, last.at_ms)}."
     elif view.now_ms > due_ms:
-        detail = f"{_shown(first)} at {at(view, first.at_ms)}; the repeat due at {at(view, due_ms)} is overdue."
+        detail = f"{shown(first)} at {at(view, first.at_ms)}; the repeat due at {at(view, due_ms)} is overdue."
     else:
-        detail = f"{_shown(first)} at {at(view, first.at_ms)}, one reading; repeat by {at(view, due_ms)}."
-    yield Finding(entries=ids(run), since_ms=first.at_ms, detail=detail, proposes=_stop_drug(view))
+        detail = f"{shown(first)} at {at(view, first.at_ms)}, one reading; repeat by {at(view, due_ms)}."
+    once = view.drug.over and len(run) == 1
+    action = Action.REPEAT_READING if once else _stop_drug(view)
+    yield Finding(entries=ids(run), since_ms=first.at_ms, detail=detail, proposes=action)
 
 
 def _stop_drug(view: View) -> Action:
     """Nothing is left to stop once the administration is over."""
     return Action.NOTHING if view.drug.over else Action.STOP_DRUG
-
-
-def _shown(item: Reading) -> str:
-    systolic, diastolic = pressures(item)
-    return f"{systolic}/{diastolic} mm Hg"
 
 
 def heart_rate(view: View, rule: Rule, action: Action = Action.NOTHING) -> Iterator[Finding]:
@@ -127,10 +120,10 @@ def sedation_stop(view: View, rule: Rule) -> Iterator[Finding]:
 
 
 def _of_run(
-    view: View, run: tuple[Observed[_E], ...], shown: Callable[[Observed[_E]], str], action: Action
+    view: View, run: tuple[Observed[_E], ...], said: Callable[[Observed[_E]], str], action: Action
 ) -> Iterator[Finding]:
     if run:
-        detail = f"{shown(run[-1])} at {at(view, run[-1].at_ms)}."
+        detail = f"{said(run[-1])} at {at(view, run[-1].at_ms)}."
         yield Finding(entries=ids(run), since_ms=run[0].at_ms, detail=detail, proposes=action)
 
 
