@@ -164,14 +164,14 @@ class Served:
         import socket
         import time
 
-        for _ in range(300):
+        for _ in range(900):
             if self.process.poll() is not None:
                 raise AssertionError(self.process.stderr.read() if self.process.stderr else "")
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.1)
-        raise AssertionError("the server did not answer within 30 s")
+        raise AssertionError("the server did not answer within 90 s")
 
     def stop(self) -> int:
         self.process.terminate()

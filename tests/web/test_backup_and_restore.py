@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tarfile
 import textwrap
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -87,6 +90,57 @@ def test_what_was_backed_up_is_restored_whole_after_everything_was_destroyed(ins
     assert "not empty" in refused.stderr
 
 
+def test_a_backup_that_is_made_while_people_enter_things_can_be_restored(installation, tmp_path):
+    live, _ = installation
+    data, file = tmp_path / "data", tmp_path / "backup.tar.gz"
+    shutil.copytree(live, data)
+    environment = clean_environment()
+    with closing(sqlite3.connect(data / "database" / "kerp.sqlite3")) as database:
+        log = database.execute("SELECT id FROM kerp_log ORDER BY id").fetchone()[0]
+    command = [sys.executable, Path(__file__).with_name("writer.py"), log, "nurse", "100000"]
+    held = environment | {"KERP_DATA_DIR": str(data)}
+    with subprocess.Popen(command, env=held, stdout=subprocess.PIPE, text=True) as writer:
+        writer.stdout.readline()
+        made = kerp(environment, "backup", "--data-dir", data, "--out", file, "--with-keys")
+        still_writing = writer.poll() is None
+        writer.kill()
+    assert made.returncode == 0, made.stderr
+    assert still_writing
+    restored = kerp(environment, "restore", file, "--data-dir", tmp_path / "restored")
+    assert restored.returncode == 0, restored.stderr
+    entries = [re.search(r"\d+ entries", done.stdout).group() for done in (made, restored)]
+    assert entries[0] == entries[1]
+
+
+def test_another_state_from_the_same_entries_is_noticed(installation, tmp_path):
+    live, _ = installation
+    environment = clean_environment()
+    file, opened = tmp_path / "backup.tar.gz", tmp_path / "opened"
+    assert kerp(environment, "backup", "--data-dir", live, "--out", file, "--with-keys").returncode == 0
+    manifest = unpack(file, opened)
+    log = min(manifest["held"]["states"])
+    assert manifest["held"]["states"][log].startswith("sha256:")
+    manifest["held"]["states"][log] = "sha256:" + "0" * 64
+    (opened / MANIFEST).write_text(json.dumps(manifest))
+    pack(opened, file)
+    refused = kerp(environment, "restore", file, "--data-dir", tmp_path / "restored")
+    assert refused.returncode == 2
+    assert "states: what was restored is not what was backed up" in refused.stderr
+    assert not (tmp_path / "restored").exists()
+    (opened / MANIFEST).write_text(json.dumps(manifest | {"kerp": "0.0.1"}))
+    pack(opened, file)
+    assert kerp(environment, "restore", file, "--data-dir", tmp_path / "restored").returncode == 0
+
+
+@pytest.mark.parametrize("command", [("backup", "--out", "b.tar.gz"), ("web", "check")])
+def test_where_no_installation_is_that_is_said_and_nothing_is_made(tmp_path, command):
+    refused = kerp(clean_environment(), *command, "--data-dir", tmp_path / "nothing")
+    assert refused.returncode == 2
+    assert "there is no installation of kerp here" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def unpacked_files(file, folder):
     unpack(file, folder)
     return [path for path in folder.rglob("*") if path.is_file()]
@@ -107,8 +161,6 @@ def test_other_keys_are_refused_before_anything_is_restored(installation, tmp_pa
 
 
 def test_a_record_changed_in_the_backup_is_found_by_replay_and_nothing_is_restored(installation, tmp_path):
-    import sqlite3
-
     live, _ = installation
     environment = clean_environment()
     file = tmp_path / "backup.tar.gz"
@@ -130,8 +182,6 @@ def test_a_record_changed_in_the_backup_is_found_by_replay_and_nothing_is_restor
 
 def _sign_again(folder):
     """What somebody who changes a backup would do: make its manifest fit."""
-    import json
-
     from kerp.web.archive import digest
 
     manifest = json.loads((folder / MANIFEST).read_text())
@@ -143,7 +193,7 @@ def test_a_truncated_file_something_else_and_a_missing_file_are_refused(tmp_path
     file = tmp_path / "backup.tar.gz"
     source = tmp_path / "source"
     source.mkdir()
-    (source / MANIFEST).write_text('{"format": 1, "files": {"gone": "0"}}')
+    (source / MANIFEST).write_text('{"format": 2, "files": {"gone": "0"}}')
     pack(source, file)
     with pytest.raises(KerpError, match="damaged"):
         unpack(file, tmp_path / "a")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from kerp.base.errors import KerpError
 from kerp.web.config import database, from_environment
 from kerp.web.datadir import key, prepare
 from kerp.web.embedded import check_journal, wal_is_unsafe
-from kerp.web.server import Serving, check, environment, is_loopback
+from kerp.web.models import Study
+from kerp.web.server import Serving, check, check_address, environment, is_loopback
 
 
 def kerp(*arguments, **more):
@@ -53,6 +55,39 @@ def test_half_a_certificate_a_missing_file_and_a_bad_port_are_all_named(tmp_path
     with pytest.raises(KerpError) as refused:
         check(Serving(host="0.0.0.0", port=99_999, data_dir=tmp_path, tls_cert=tmp_path / "none.pem"))
     assert len(refused.value.faults) == 3
+
+
+def test_a_certificate_that_cannot_be_used_is_named_before_anything_is_made(certificate, tmp_path):
+    check(Serving(host="0.0.0.0", port=0, data_dir=tmp_path, **pair(certificate / "c.pem", certificate / "k.pem")))
+    (tmp_path / "torn.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    for wrong in (pair(tmp_path / "torn.pem", certificate / "k.pem"), pair(*[certificate / "c.pem"] * 2)):
+        with pytest.raises(KerpError, match="cannot be used"):
+            check(Serving(host="0.0.0.0", port=0, data_dir=tmp_path, **wrong))
+
+
+def pair(certificate, private):
+    return {"tls_cert": certificate, "tls_key": private}
+
+
+def test_an_address_that_is_taken_or_elsewhere_is_refused(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(KerpError, match="cannot be listened on: Address already in use"):
+            check_address(Serving(host="127.0.0.1", port=port, data_dir=tmp_path))
+    check_address(Serving(host="127.0.0.1", port=port, data_dir=tmp_path))
+    with pytest.raises(KerpError, match="cannot be listened on"):
+        check_address(Serving(host="192.0.2.7", port=port, data_dir=tmp_path, behind_proxy=True))
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path):
+    nobody = "postgresql://kerp:secret@127.0.0.1:9/kerp"
+    done = kerp("serve", "--port", "0", "--data-dir", str(tmp_path), env=clean_environment(KERP_DATABASE_URL=nobody))
+    assert done.returncode == 2
+    assert "KERP_DATABASE_URL: the database does not answer" in done.stderr
+    assert "secret" not in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_command_line_says_what_is_wrong_and_writes_nothing(tmp_path):
@@ -202,6 +237,9 @@ def test_it_stops_gracefully_when_told_to_and_starts_again_and_knows_its_own_hos
     assert first.said("Finished server process")
     again = serving(tmp_path / "data")
     assert again.get("/health")["status"] == "ok"
+    second = kerp("serve", "--port", "0", "--data-dir", str(tmp_path / "data"), env=clean_environment())
+    assert second.returncode == 2
+    assert "another kerp serve works in this data directory" in second.stderr
     elsewhere = urllib.request.Request(f"http://127.0.0.1:{again.port}/health", headers={"Host": "evil.example"})
     with pytest.raises(urllib.error.HTTPError, match="400"):
         urllib.request.urlopen(elsewhere)
@@ -225,6 +263,26 @@ def test_the_deployment_check_names_what_is_not_fit_for_participants(tmp_path):
     assert bad.returncode == 2
     assert "chmod 600" in bad.stderr
     assert "known passwords" in bad.stderr
+
+
+def test_the_data_of_a_demonstration_are_served_as_one_only(team, monkeypatch):
+    from django.conf import settings
+
+    from kerp.web import demo, server
+    from kerp.web.config import Config
+    from kerp.web.deployment import _passwords
+
+    server._refuse_known_passwords()
+    Study.objects.filter(id=team.study.id).update(code="demo")
+    assert _passwords().result == "good"
+    team["nurse"].set_password(demo.PASSWORD)
+    team["nurse"].save()
+    assert _passwords().result == "wrong"
+    with pytest.raises(KerpError, match="everybody knows the password") as refused:
+        server._refuse_known_passwords()
+    assert refused.value.faults[0].found == "nurse"
+    monkeypatch.setattr(settings, "KERP", Config(demo=True))
+    server._refuse_known_passwords()
 
 
 def test_the_first_administrator_gets_no_weak_password(tmp_path):

@@ -238,14 +238,18 @@ def restore(file: Path, data_dir: Path, keys: Path | None) -> None:
 def _start(data_dir: Path, *, migrate: bool = True) -> None:
     import os
 
-    from kerp.web.datadir import prepare
+    from kerp.web.datadir import is_installation, prepare
 
-    os.environ["KERP_DATA_DIR"] = str(data_dir.absolute())
-    os.environ["DJANGO_SETTINGS_MODULE"] = "kerp.web.settings"
     if migrate:
         prepare(data_dir)
+    elif not is_installation(data_dir):
+        ways = ("name the --data-dir that kerp serve was started with", "kerp serve makes a new one")
+        raise KerpError(Fault("there is no installation of kerp here", where=str(data_dir), ways_out=ways))
+    os.environ["KERP_DATA_DIR"] = str(data_dir.absolute())
+    os.environ["DJANGO_SETTINGS_MODULE"] = "kerp.web.settings"
     from kerp.web import logs
-    from kerp.web.start import start
+    from kerp.web.start import reach, start
 
     logs.set_up(None, to_screen=False)
     start(migrate=migrate)
+    reach()

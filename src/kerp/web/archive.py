@@ -12,7 +12,7 @@ from typing import Any
 from kerp.base.errors import Fault, KerpError
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2  # 1 held how many entries a replay read, not the state it came to
 
 
 def pack(root: Path, out: Path) -> None:

@@ -81,6 +81,11 @@ def prepare(root: Path) -> Layout:
     return layout
 
 
+def is_installation(root: Path) -> bool:
+    """Whether `prepare` was ever here."""
+    return (Layout(root).keys / "secret.key").is_file()
+
+
 def key(root: Path | None, name: str) -> str:
     """The key called `name`, or empty when the directory was never prepared (Django then refuses to start)."""
     if root is None:

@@ -13,6 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from kerp.web.access import matrix, second_factor_of
 from kerp.web.actions.people import second_factors_chosen
 from kerp.web.config import LOOPBACK
+from kerp.web.demo import known_passwords
 from kerp.web.embedded import wal_is_unsafe
 from kerp.web.integrity import check_everything
 from kerp.web.models import Person, RoleGrant
@@ -31,7 +32,9 @@ def check() -> list[Finding]:
     """Every check; those on the record only when the databases are up to date."""
     findings = [look() for look in (_keys, _private, _transport, _hosts, _demo, _engine, _journal, _migrations)]
     if findings[-1].result == "good":
-        findings += [look() for look in (_triggers, _administrators, _second_factors, _waived_factors, _chains)]
+        findings += [
+            look() for look in (_triggers, _passwords, _administrators, _second_factors, _waived_factors, _chains)
+        ]
     return findings
 
 
@@ -114,6 +117,11 @@ def _count(alias: str, query: str) -> int:
     with connections[alias].cursor() as cursor:
         cursor.execute(query)
         return int(cursor.fetchone()[0])
+
+
+def _passwords() -> Finding:
+    known = known_passwords()
+    return _finding("passwords", not known, "no account has a known one", f"known to everybody: {', '.join(known)}")
 
 
 def _administrators() -> Finding:

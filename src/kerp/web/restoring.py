@@ -48,6 +48,7 @@ def _into(file: Path, staging: Path, keys: Path | None) -> Verified:
         from kerp.web import backup
 
         backup.load_databases(unpacked, manifest)
+        start(migrate=True)  # a backup of an older kerp; nothing to do for one of this
         verified = backup.compare(manifest)
         from django.db import connections
 

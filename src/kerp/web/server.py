@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
 import os
+import socket
+import ssl
 from collections.abc import MutableMapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from kerp.base.errors import Fault, KerpError
 from kerp.web.datadir import prepare
@@ -52,6 +57,8 @@ def check(serving: Serving) -> None:
     for field, path in (("--tls-cert", serving.tls_cert), ("--tls-key", serving.tls_key)):
         if path is not None and not path.is_file():
             faults.append(Fault("there is no such file", where=str(path), field=field))
+    if not faults and (fault := _unfit_certificate(serving)):
+        faults.append(fault)
     if not is_loopback(serving.host) and not serving.https:
         faults.append(
             Fault(
@@ -67,6 +74,48 @@ def check(serving: Serving) -> None:
         faults.append(Fault(message, field="--host", found=serving.host, allowed="127.0.0.1, ::1, localhost"))
     if faults:
         raise KerpError(*faults)
+
+
+def _unfit_certificate(serving: Serving) -> Fault | None:
+    """A certificate and a key that a browser could not be answered with."""
+    if serving.tls_cert is None or serving.tls_key is None:
+        return None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(serving.tls_cert, serving.tls_key, password="")
+    except (OSError, ValueError):  # ssl.SSLError is an OSError
+        message = "this certificate and this key cannot be used: both in PEM, the key without a password, of one pair"
+        return Fault(message, field="--tls-cert --tls-key", found=f"{serving.tls_cert}, {serving.tls_key}")
+    return None
+
+
+def check_address(serving: Serving) -> None:
+    """Refuse an address that is taken, or not of this machine, before anything is made for it."""
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            serving.host, serving.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[:1]:
+            with socket.socket(family, kind, protocol) as tried:
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                tried.bind(address)
+    except OSError as error:
+        found = f"{serving.host}, {serving.port}"
+        message = f"this address cannot be listened on: {error.strerror}"
+        raise KerpError(Fault(message, field="--host --port", found=found, ways_out=("another --port",))) from None
+
+
+def _alone(serving: Serving) -> IO[str] | None:
+    """With SQLite one server writes: a second one in the same data directory is refused. Ends with the process."""
+    if os.environ.get("KERP_DATABASE_URL"):
+        return None
+    held = (serving.data_dir / "serving.lock").open("a")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        held.close()
+        ways = ("stop it first", "PostgreSQL (KERP_DATABASE_URL) serves from several processes")
+        message = "another kerp serve works in this data directory"
+        raise KerpError(Fault(message, where=str(serving.data_dir), field="--data-dir", ways_out=ways)) from None
+    return held
 
 
 def environment(serving: Serving, current: MutableMapping[str, str]) -> None:
@@ -97,6 +146,19 @@ def prepare_installation(serving: Serving) -> None:
     doses.verify_doses()
     if serving.demo:
         _seed_once()
+    _refuse_known_passwords()
+
+
+def _refuse_known_passwords() -> None:
+    """The data of a demonstration are served as a demonstration only."""
+    from django.conf import settings
+
+    from kerp.web import demo
+
+    if not settings.KERP.demo and (open_to_all := demo.known_passwords()):
+        message = "these are the data of a demonstration: everybody knows the password of its accounts"
+        ways = ("kerp serve --demo", "a new --data-dir for a study")
+        raise KerpError(Fault(message, field="--data-dir", found=", ".join(open_to_all), ways_out=ways))
 
 
 def _seed_once() -> None:
@@ -114,7 +176,14 @@ def _seed_once() -> None:
 def serve(serving: Serving) -> None:
     """Serve until SIGTERM or SIGINT; open requests get ten seconds to end."""
     check(serving)
-    prepare_installation(serving)
+    check_address(serving)
+    prepare(serving.data_dir)
+    with _alone(serving) or nullcontext():
+        prepare_installation(serving)
+        _run(serving)
+
+
+def _run(serving: Serving) -> None:
     import structlog
     import uvicorn
 
