@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 ONCE ?=
-export PYTHONDONTWRITEBYTECODE ?= 1
+# compiled once, at installation and on first import: tests start some hundred processes
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help run test test-slow check format bench validate lock setup setup-run clean
 
@@ -19,13 +20,13 @@ $(UV): requirements/uv.txt
 
 $(VENV)/.run: requirements/web.txt pyproject.toml | $(UV)
 	@echo "kerp: installing what 'make run' needs (pinned, hashed)"
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/web.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/web.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(UV)
 	@echo "kerp: installing what 'make test' needs (pinned, hashed)"
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@ $(VENV)/.run
 
