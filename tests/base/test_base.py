@@ -85,6 +85,11 @@ def test_toml_nested_beyond_reading_is_refused() -> None:
         parse_toml("a = " + "[" * 5000 + "]" * 5000, where="site.toml")
 
 
+def test_a_number_of_thousands_of_digits_is_refused() -> None:
+    with pytest.raises(KerpError, match="far too long"):
+        parse_toml("a = " + "9" * 5000, where="site.toml")
+
+
 def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"fine\n\xff\xfe")
     with pytest.raises(KerpError, match="not UTF-8") as refused:

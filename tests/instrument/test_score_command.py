@@ -66,6 +66,8 @@ def test_a_baseline_adds_every_outcome_with_its_definition(tmp_path, capsys):
         ('{"obsession_time": NaN}', "not a number"),
         ('{"obsession_time": 1, "obsession_time": 2}', "twice"),
         ('{"obsession_time": 1,', "not valid JSON"),
+        ('{"obsession_time": ' + "9" * 5000 + "}", "far too long"),
+        ('{"obsession_time": 1e308}', "0 to 4"),
         ("[1, 2]", "a table of items"),
         ("", "empty"),
         ('{"mood": 1}', "no such item"),

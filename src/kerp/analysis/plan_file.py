@@ -146,7 +146,7 @@ def changes_since(plan: Plan, lock_file: Path) -> list[str]:
     try:
         locked = json.loads(read_text(lock_file))
         content, expected = locked["plan"], locked["digest"]
-    except (json.JSONDecodeError, KeyError, TypeError):
+    except (ValueError, RecursionError, KeyError, TypeError):
         raise KerpError(Fault("this is not a plan lock", where=str(lock_file))) from None
     if digest(content) != expected:
         message = "the lock was edited: its content does not have its digest"

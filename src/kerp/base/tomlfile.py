@@ -51,6 +51,8 @@ def parse_toml(text: str, *, where: str) -> TomlDocument:
         raise KerpError(Fault(f"this is not valid TOML: {error}", where=where, line=line)) from None
     except RecursionError:
         raise KerpError(Fault("this is nested too deeply to be read", where=where)) from None
+    except ValueError:  # Python reads no whole number of thousands of digits
+        raise KerpError(Fault("a number in this file is far too long to be read", where=where)) from None
     return TomlDocument(where, data, _scan(text))
 
 

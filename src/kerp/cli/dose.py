@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,18 +15,18 @@ if TYPE_CHECKING:
     from kerp.protocol.dose import DosePlan
 
 
+# Decimal() would also read 7_0 and digits of other scripts: a slip of the keyboard must not become a weight
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+
+
 def _exact(_context: click.Context, parameter: click.Parameter, value: str | None) -> Decimal | None:
     """A number exactly as it was typed."""
     if value is None:
         return None
-    try:
-        number = Decimal(value.strip())
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
+    if not _NUMBER.fullmatch(value.strip()):
         ways = ("write a point, not a comma",) if "," in value else ("write a number, without its unit",)
         raise KerpError(Fault("this is not a number", field=parameter.opts[0], found=value, ways_out=ways))
-    return number
+    return Decimal(value.strip())
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
 
@@ -32,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "web": ("kerp.cli.serve:web", "look after an installation of the web application"),
 }
 
+_OUTPUT_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 EPILOG = "Research software: clinicians decide; kerp records, times, computes, warns."
 
 
@@ -86,4 +88,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:  # files are written by kerp.base.textfile, with a message of its own: this is the output
+        if error.errno not in _OUTPUT_FULL:
+            raise
+        click.echo(f"kerp: the output cannot be written: {error.strerror}; what was printed is not whole", err=True)
+        sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)

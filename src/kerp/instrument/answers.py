@@ -57,6 +57,8 @@ def _json(text: str, where: str) -> Any:
         raise KerpError(Fault(f"this is not valid JSON: {error.msg}", where, error.lineno)) from None
     except RecursionError:
         raise KerpError(Fault("this is nested too deeply to be read", where)) from None
+    except ValueError:  # Python reads no whole number of thousands of digits
+        raise KerpError(Fault("a number in this file is far too long to be read", where)) from None
 
 
 def _once(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
