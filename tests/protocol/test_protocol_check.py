@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kerp.base.errors import KerpError
 from kerp.evidence.sourced import Mark, Sourced
-from kerp.protocol.check import CHECKS, check_file, objections
+from kerp.protocol.check import CHECKS, check_file, examine, objections
 from kerp.protocol.load import load_protocol, protocol_ids
+from kerp.protocol.model import Fact
 from kerp.protocol.vocabulary import RULE_KINDS
 
 _spec = importlib.util.spec_from_file_location("planted", Path(__file__).with_name("planted.py"))
@@ -60,10 +62,97 @@ def test_an_objection_names_the_file_and_line_of_the_variant(variant):
     path = variant('[[visits]]\nid = "day7"\nwindow_before_days = 1\n')
     (fault,) = check_file(path)
     assert fault.field == "visits.day7.assessments.ybocs"
-    assert fault.where.endswith("bottemanne2021-iv.toml")
+    assert (fault.where, fault.line) == (str(path), 5)  # the record it changed, not the shipped file it cannot mend
     path = variant('[[visits]]\nid = "day14"\nwindow_before_days = 7\n')
     fault = next(fault for fault in check_file(path) if "cross" in fault.message)
     assert (fault.where, fault.line) == (str(path), 6)
+
+
+SLIPS = """
+[[remove]]
+path = "visits.day4_call"
+reason = "no such call"
+[dose]
+max_dose_mg = { value = 86, unit = "mg", source = "PAPER P27", mark = "read" }
+colour = "blue"
+[[sessions]]
+id = "dosing"
+[[sessions.phases]]
+id = "extra"
+title = "Extra"
+enters_on = "session_opened"
+proposes = "nothing"
+text = "t"
+[[sessions.prompts]]
+id = "never"
+instrument = "bdi"
+title = "Never"
+asked_by = "participant"
+anchor = "administration_start"
+every_min = 5
+from_min = 60
+to_min = 20
+[[visits]]
+id = "day7"
+window_before_days = 1
+[stopping_rules]
+version = "1"
+signed_by = "Dr A."
+signed_on = 2026-10-01
+[[stopping_rules.rules]]
+id = "bp_stop"
+[stopping_rules.rules.thresholds]
+sbp_mmhg = 170
+dbp_mmhg = { value = 110, unit = "mmHg", source = "", mark = "assumed" }
+"""
+SLIP_FIELDS = {
+    "remove.0",
+    "dose.max_dose_mg",
+    "dose.colour",
+    "sessions.dosing.phases.preparation",
+    "sessions.dosing.prompts.never",
+    "sessions.dosing.prompts.never.source",
+    "sessions.dosing.prompts.never.mark",
+    "visits.day7.assessments.ybocs",
+    "rules.bp_stop.thresholds.sbp_mmhg",
+    "rules.bp_stop.thresholds.dbp_mmhg.source",
+}
+
+
+def test_a_threshold_without_source_hides_none_of_the_other_faults(variant):
+    """Faults of layers, of form and of content in one go, each at a line of the site's own file."""
+    path = variant(SLIPS, base="bottemanne2021-nasal")
+    found = examine(path)
+    assert {fault.field for fault in found.faults} == SLIP_FIELDS
+    assert {fault.where for fault in found.faults} == {str(path)}
+    assert [fault.line for fault in found.faults] == sorted(fault.line for fault in found.faults)
+    assert found.complete
+    with pytest.raises(KerpError) as refused:
+        load_protocol(path)
+    assert {fault.field for fault in refused.value.faults} < SLIP_FIELDS
+
+
+def test_faults_of_content_come_with_a_signature_that_does_not_fit(variant):
+    signed = '[stopping_rules]\nversion = "1"\nsigned_by = "Dr A."\nsigned_on = "2026-10-01"\n'
+    found = examine(variant('[[visits]]\nid = "day7"\nwindow_before_days = 1\n' + signed))
+    assert {fault.field for fault in found.faults} == {"stopping_rules.digest", "visits.day7.assessments.ybocs"}
+
+
+@pytest.mark.parametrize("number", ["-5", "nan", "1e30"])
+def test_a_number_that_cannot_be_used_makes_the_rest_wait_and_that_is_said(variant, number):
+    path = variant(
+        f'[dose]\nduration_min = {{ value = {number}, unit = "min", source = "kerp", mark = "assumed" }}\n'
+        '[[visits]]\nid = "day7"\nwindow_before_days = 1\n'
+    )
+    found = examine(path)
+    assert [fault.field for fault in found.faults] == ["dose.duration_min.value"]
+    assert not found.complete
+
+
+def test_one_phase_out_of_its_place_is_one_fault_and_its_prompts_are_none(iv):
+    misplaced = planted.with_phase(iv, Fact.SESSION_OPENED)
+    (fault,) = objections(misplaced)
+    assert all(repr(phase.id) in fault.message for phase in iv.session("dosing").phases[1:])
 
 
 def test_a_file_that_is_no_protocol_gives_its_faults_of_form(variant):

@@ -129,15 +129,21 @@ def check(context: click.Context, file: str, *, as_json: bool) -> None:
 
     Example: kerp protocol check site-a.toml
     """
-    from kerp.protocol.check import check_file
+    from kerp.protocol.check import examine
 
-    faults = check_file(file)
+    found = examine(file)
+    faults = found.faults
     if as_json:
-        echo_json({"file": file, "ok": not faults, "faults": [fault.as_dict() for fault in faults]})
+        listed = [fault.as_dict() for fault in faults]
+        echo_json({"file": file, "ok": not faults, "complete": found.complete, "faults": listed})
     else:
         for fault in faults:
             click.echo(str(fault))
         click.echo(f"{file}: {len(faults)} fault{'s' if len(faults) != 1 else ''}" if faults else f"{file}: no fault")
+        if not found.complete:
+            click.echo(
+                "Mend these first and check again: what a clinician would object to could not be looked at yet."
+            )
     if faults:
         context.exit(2)
 

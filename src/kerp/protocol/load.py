@@ -23,6 +23,7 @@ from kerp.base.tomlfile import TomlDocument, read_toml
 from kerp.instrument.load import instrument_ids, load_instrument
 from kerp.protocol.digest import protocol_digest, rules_digest
 from kerp.protocol.layers import IdPath, Layer, Merged, Origin, id_path, nearest
+from kerp.protocol.mend import mended
 from kerp.protocol.model import InstrumentUse, Protocol
 from kerp.protocol.shape import Finding, findings
 from kerp.protocol.words import finding_of
@@ -56,6 +57,17 @@ class Resolved:
         return nearest(self.origins, tuple(path.split(".")))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How far a file could be read: every fault of form, and the protocol where enough of it makes sense.
+
+    With faults, `resolved` has stand-ins (kerp.protocol.mend): good for finding further faults, never for use.
+    """
+
+    resolved: Resolved | None
+    faults: tuple[Fault, ...] = ()
+
+
 def protocol_ids() -> list[str]:
     """Ids of the shipped protocols."""
     return ids(FOLDER)
@@ -66,33 +78,45 @@ def load_protocol(id_or_path: str | Path) -> Resolved:
 
     Raises `KerpError` with every fault of form; `UnknownIdError` names the nearest shipped ids.
     """
+    read = read_protocol(id_or_path)
+    if read.faults or read.resolved is None:
+        raise KerpError(*read.faults)
+    return read.resolved
+
+
+def read_protocol(id_or_path: str | Path) -> Reading:
+    """The same as far as it can be read. Raises `KerpError` only where there is nothing to read on with."""
     text = str(id_or_path)
     if text in protocol_ids():
         return _shipped(text)
     if isinstance(id_or_path, Path) or text.endswith(".toml") or "/" in text or Path(text).is_file():
-        return _resolve(Path(id_or_path))
+        return _read(Path(id_or_path))
     known = protocol_ids()
     raise UnknownIdError("protocol", text, known)
 
 
 @cache
-def _shipped(identifier: str) -> Resolved:
-    return _resolve(path_of(FOLDER, identifier))
+def _shipped(identifier: str) -> Reading:
+    return _read(path_of(FOLDER, identifier))
 
 
-def _resolve(path: Path) -> Resolved:
-    merged, document, base = _merge(path, ())
-    protocol = _with_periods(_validate(merged))
+def _read(path: Path) -> Reading:
+    merged, document, base = _layers(path, ())
+    form, protocol = _validate(merged)
+    faults = [*merged.faults, *form]
+    if protocol is None:
+        return Reading(resolved=None, faults=tuple(faults))
+    protocol = _with_periods(protocol)
+    faults = faults or _signature_faults(protocol, merged)
+    digests = _digests(path, protocol, document, base)
+    resolved = Resolved(protocol=protocol, digests=digests, origins=merged.origins, where=str(path))
+    return Reading(resolved=resolved, faults=tuple(faults))
+
+
+def _digests(path: Path, protocol: Protocol, document: TomlDocument, base: Resolved | None) -> Digests:
     if base is None or _is_shipped(path):
         own = protocol_digest(protocol)
-        digests = Digests(resolved=own, base=own)
-    else:
-        digests = _digests(protocol, document, base)
-    _hold_to_signature(protocol, merged)
-    return Resolved(protocol=protocol, digests=digests, origins=merged.origins, where=str(path))
-
-
-def _digests(protocol: Protocol, document: TomlDocument, base: Resolved) -> Digests:
+        return Digests(resolved=own, base=own)
     rules = document.data.get("stopping_rules")
     overlay = {key: value for key, value in document.data.items() if key != "stopping_rules"}
     return Digests(
@@ -110,7 +134,7 @@ def _is_shipped(path: Path) -> bool:
 # ------------------------------------------------------------------------------------------------ layers
 
 
-def _merge(path: Path, below: tuple[Path, ...]) -> tuple[Merged, TomlDocument, Resolved | None]:
+def _layers(path: Path, below: tuple[Path, ...]) -> tuple[Merged, TomlDocument, Resolved | None]:
     """All layers of a file merged; `below` are the files that led here, to notice a circle."""
     if path.resolve() in below:
         raise KerpError(Fault("this protocol inherits from itself", where=str(path)))
@@ -119,7 +143,7 @@ def _merge(path: Path, below: tuple[Path, ...]) -> tuple[Merged, TomlDocument, R
     if parent is None:
         merged = Merged()
         Layer(merged, BASE if _is_shipped(path) else "file", document).apply(_body(document))
-        return _whole(merged), document, None
+        return merged, document, None
     base_path = _parent_path(parent, document)
     merged = _base(base_path, (*below, path.resolve()))
     base_id = str(merged.data.get("id"))
@@ -129,17 +153,17 @@ def _merge(path: Path, below: tuple[Path, ...]) -> tuple[Merged, TomlDocument, R
     shipped = _is_shipped(path)
     _overlay(merged, document, BASE if shipped else OVERLAY)
     merged.faults += [] if shipped else list(_overlay_faults(document, base_id))
-    return _whole(merged), document, base
+    return merged, document, base
 
 
 def _base(path: Path, below: tuple[Path, ...]) -> Merged:
     """A copy of the merged layers of what is inherited; shipped ones are read once."""
-    return (_shipped_layers(path.stem) if _is_shipped(path) else _merge(path, below)[0]).copy()
+    return (_shipped_layers(path.stem) if _is_shipped(path) else _whole(_layers(path, below)[0])).copy()
 
 
 @cache
 def _shipped_layers(identifier: str) -> Merged:
-    return _merge(path_of(FOLDER, identifier), ())[0]
+    return _whole(_layers(path_of(FOLDER, identifier), ())[0])
 
 
 def _whole(merged: Merged) -> Merged:
@@ -225,22 +249,29 @@ def _dates_as_text(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime.date | datetime.time) else value
 
 
-def _validate(merged: Merged) -> Protocol:
+def _validate(merged: Merged) -> tuple[list[Fault], Protocol | None]:
+    """Every fault of form, and the protocol: with stand-ins where an origin is missing, None where more is."""
     data = _dates_as_text(merged.data)
     found = list(findings(data))
-    protocol = None
-    try:
-        protocol = adapter().validate_json(json.dumps(data), strict=True)
-    except ValidationError as error:
-        found += [finding_of(entry) for entry in error.errors(include_url=False)]
+    protocol, complaints = _parsed(data)
+    found += complaints
     if data.get("schema_version") not in {None, SCHEMA_VERSION}:
         ways = ("use the kerp version this file was written for",)
+        version = str(data["schema_version"])
         found.append(
-            Finding(("schema_version",), "this file format is not known", str(data["schema_version"]), "1", ways)
+            Finding(("schema_version",), "this file format is not known", version, "1", ways, readable=False)
         )
-    if found or protocol is None:
-        raise KerpError(*_faults(merged, found))
-    return protocol
+    if protocol is None:
+        protocol = _parsed(mended(data))[0]
+    readable = all(item.readable for item in found)
+    return _faults(merged, found), protocol if readable else None
+
+
+def _parsed(data: dict[str, Any]) -> tuple[Protocol | None, list[Finding]]:
+    try:
+        return adapter().validate_json(json.dumps(data), strict=True), []
+    except ValidationError as error:
+        return None, [finding_of(entry) for entry in error.errors(include_url=False)]
 
 
 def _with_periods(protocol: Protocol) -> Protocol:
@@ -270,14 +301,14 @@ def _faults(merged: Merged, found: list[Finding]) -> list[Fault]:
     return sorted(faults.values(), key=lambda fault: (fault.where, fault.line or 0))
 
 
-def _hold_to_signature(protocol: Protocol, merged: Merged) -> None:
+def _signature_faults(protocol: Protocol, merged: Merged) -> list[Fault]:
     """The signed digest must be that of the rules in force: a rule changed after signing is a fault (M16)."""
     signature = protocol.stopping_rules
     if signature is None:
-        return
+        return []
     in_force = rules_digest(protocol, signature)
     if signature.digest == in_force:
-        return
+        return []
     origin = merged.origin(("stopping_rules", "digest")) or Origin("", "", None)
     changed = (
         "the rules in force are not the ones that were signed"
@@ -287,4 +318,4 @@ def _hold_to_signature(protocol: Protocol, merged: Merged) -> None:
     ways = [f'after the signatory has read the rules, write digest = "{in_force}"']
     ways += ["raise the version if the rules changed since they were signed"] if signature.digest else []
     place = ("stopping_rules.digest", signature.digest, in_force)
-    raise KerpError(Fault(changed, origin.where, origin.line, *place, ways_out=tuple(ways)))
+    return [Fault(changed, origin.where, origin.line, *place, ways_out=tuple(ways))]

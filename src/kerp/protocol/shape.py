@@ -24,13 +24,17 @@ LARGEST = 1_000_000.0  # no dose, time or count of a session comes near
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A fault before it has a file and a line: the path in the merged data, and the words."""
+    """A fault before it has a file and a line: the path in the merged data, and the words.
+
+    `readable` is False where what stands there cannot be made sense of, so that what depends on it cannot either.
+    """
 
     path: KeyPath
     message: str
     found: str = ""
     allowed: str = ""
     ways_out: tuple[str, ...] = ()
+    readable: bool = True
 
 
 def findings(data: Mapping[str, Any]) -> Iterator[Finding]:
@@ -67,7 +71,7 @@ def _unknown(path: KeyPath, key: str, known: list[str]) -> Finding:
 
 
 def _value(hint: Any, value: Any, path: KeyPath) -> Iterator[Finding]:
-    hint = _without_none(hint)
+    hint = without_none(hint)
     if isinstance(value, Mapping):
         yield from _mapping(hint, value, path)
     elif isinstance(value, list) and get_origin(hint) is tuple:
@@ -87,7 +91,8 @@ def _mapping(hint: Any, value: Mapping[str, Any], path: KeyPath) -> Iterator[Fin
             yield from _value(get_args(hint)[1], item, (*path, key))
 
 
-def _without_none(hint: Any) -> Any:
+def without_none(hint: Any) -> Any:
+    """The type of an optional field."""
     if get_origin(hint) in {types.UnionType, Union}:
         return next(part for part in get_args(hint) if part is not type(None))
     return hint
@@ -101,13 +106,16 @@ def _name(path: KeyPath) -> str:
 def _number(value: float, path: KeyPath) -> Iterator[Finding]:
     name = _name(path)
     if not math.isfinite(value):
-        yield Finding(path, "this is not a number that can be used", str(value), "a finite number")
+        fault = ("this is not a number that can be used", str(value), "a finite number")
     elif abs(value) > LARGEST:
-        yield Finding(path, "this number is far too large", f"{value:g}", f"at most {LARGEST:,.0f}")
+        fault = ("this number is far too large", f"{float(value):g}", f"at most {LARGEST:,.0f}")
     elif name in MUST_BE_POSITIVE and value <= 0:
-        yield Finding(path, f"{name} must be above zero", f"{value:g}", "a number above zero")
+        fault = (f"{name} must be above zero", f"{value:g}", "a number above zero")
     elif value < 0 and name not in MAY_BE_NEGATIVE:
-        yield Finding(path, f"{name} cannot be negative", f"{value:g}", "zero or more")
+        fault = (f"{name} cannot be negative", f"{value:g}", "zero or more")
+    else:
+        return
+    yield Finding(path, *fault, readable=False)
 
 
 def _text(value: str, path: KeyPath) -> Iterator[Finding]:
@@ -125,15 +133,20 @@ def _choice(cls: type[Any], key: str, value: Any, path: KeyPath) -> Iterator[Fin
         if isinstance(item, str) and item not in allowed:
             near = get_close_matches(item, allowed, n=2, cutoff=0.5)
             ways = (f"did you mean {' or '.join(near)}?",) if near else ()
-            yield Finding(
-                path, f"there is no {key.rstrip('s').replace('_', ' ')} {item!r}", item, ", ".join(allowed), ways
-            )
+            message = f"there is no {key.rstrip('s').replace('_', ' ')} {item!r}"
+            yield Finding(path, message, item, ", ".join(allowed), ways, readable=False)
 
 
 def _unit(data: Mapping[str, Any], path: KeyPath) -> Iterator[Finding]:
     """The unit a number states must be the one its name promises: `max_dose_mg` is in mg, never in ug or mL."""
     unit, name = data.get("unit"), _name(path)
-    wanted = next((unit for suffix, unit in UNITS if name.endswith(suffix)), None)
+    wanted = unit_of(name)
     if isinstance(unit, str) and wanted is not None and unit != wanted:
         ways = (f"convert the value to {wanted}", f'if the value is in {wanted} already, write unit = "{wanted}"')
-        yield Finding((*path, "unit"), f"{name} is in {wanted}, but the unit says {unit}", unit, wanted, ways)
+        message = f"{name} is in {wanted}, but the unit says {unit}"
+        yield Finding((*path, "unit"), message, unit, wanted, ways, readable=False)
+
+
+def unit_of(name: str) -> str | None:
+    """The unit that the name of a field promises; None where it promises none."""
+    return next((unit for suffix, unit in UNITS if name.endswith(suffix)), None)

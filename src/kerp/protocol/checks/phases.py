@@ -46,16 +46,25 @@ def impossible(protocol: Protocol, plan: SessionPlan, fact: Fact) -> str:
 def unreachable_phases(protocol: Protocol) -> Iterator[Fault]:
     """A phase whose fact can never come true, or that a later phase of the list always hides."""
     for plan in protocol.sessions:
+        hidden: dict[str, list[Phase]] = {}  # one phase out of its place hides many: that is one fault
         for index, phase in enumerate(plan.phases):
-            field = f"sessions.{plan.id}.phases.{phase.id}"
             fact = phase.enters_on
             if why := impossible(protocol, plan, fact):
                 ways = ("remove the phase", "let another fact open it")
+                field = f"sessions.{plan.id}.phases.{phase.id}"
                 yield objection(field, f"this phase is never reached: {why}", *ways, found=fact.value)
             elif hiding := _hidden_by(plan, index):
-                way = "put the phases in the order in which their facts come true"
-                message = f"this phase is never reached: when it opens, the session is in {hiding.id!r} already"
-                yield objection(field, message, way, found=fact.value)
+                hidden.setdefault(hiding.id, []).append(phase)
+        for name, phases in hidden.items():
+            yield _hidden(plan, name, phases)
+
+
+def _hidden(plan: SessionPlan, hiding: str, phases: list[Phase]) -> Fault:
+    more = ", ".join(repr(phase.id) for phase in phases[1:])
+    message = f"this phase is never reached: when it opens, the session is in {hiding!r} already"
+    message += f"; nor are {more}" if more else ""
+    ways = ("put the phases in the order in which their facts come true", 'place a new one with after = "..."')
+    return objection(f"sessions.{plan.id}.phases.{phases[0].id}", message, *ways, found=phases[0].enters_on.value)
 
 
 def _hidden_by(plan: SessionPlan, index: int) -> Phase | None:
@@ -95,7 +104,9 @@ def _reasons_never_due(protocol: Protocol, plan: SessionPlan, prompt: Prompt) ->
     unknown = [name for name in prompt.phases if name not in known]
     if unknown:
         yield f"the session has no phase {', '.join(unknown)}", f"name one of {', '.join(known)}"
-    elif prompt.phases and all(_over(plan, name, prompt.anchor) for name in prompt.phases):
+    elif all(_hidden_by(plan, known.index(name)) for name in prompt.phases):
+        return  # asked at any time, or in phases that are never reached: that is said of the phases
+    elif all(_over(plan, name, prompt.anchor) for name in prompt.phases):
         names = ", ".join(prompt.phases)
         yield f"{names} is over when {prompt.anchor.value} happens", "name a phase that is open then, or none"
 
