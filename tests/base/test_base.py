@@ -14,7 +14,7 @@ from kerp.base.digest import canonical, digest
 from kerp.base.elapsed import clock, min_from_ms, ms_from_min
 from kerp.base.errors import Fault, KerpError, UnknownIdError
 from kerp.base.seeds import Stream, generator
-from kerp.base.textfile import read_text, write_atomic
+from kerp.base.textfile import read_text, write_all, write_atomic
 from kerp.base.tomlfile import dotted, parse_toml
 
 PLAIN = st.recursive(
@@ -109,6 +109,30 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     write_atomic(tmp_path / "new" / "file", "content")
     assert (tmp_path / "new" / "file").read_text() == "content"
     assert sorted(item.name for item in tmp_path.iterdir()) == ["file", "new"]
+
+
+def test_files_that_belong_together_are_replaced_together_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [tmp_path / name for name in ("a", "b", "c")]
+    write_all(dict.fromkeys(names, "old"))
+    left = iter([None, OSError(28, "No space left on device")])
+
+    def nearly_full(_: int) -> None:
+        if (error := next(left)) is not None:
+            raise error
+
+    monkeypatch.setattr("kerp.base.textfile.os.fsync", nearly_full)
+    with pytest.raises(KerpError, match="No space left") as refused:
+        write_all(dict.fromkeys(names, "new"))
+    assert refused.value.faults[0].where == str(names[1])
+    assert [name.read_text() for name in names] == ["old"] * 3
+    assert sorted(tmp_path.iterdir()) == names
+    monkeypatch.undo()
+    (tmp_path / "d").mkdir()
+    with pytest.raises(KerpError, match="directory"):
+        write_all(dict.fromkeys([*names, tmp_path / "d"], "new"))
+    assert names[0].read_text() == "old"
 
 
 def test_a_pipe_or_a_device_is_never_replaced_by_a_file(tmp_path: Path) -> None:

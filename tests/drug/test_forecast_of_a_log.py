@@ -88,6 +88,28 @@ def test_nasal_devices_count_when_they_were_sprayed(logs, tmp_path):
     assert late.model == "perezruixo2021"
 
 
+def test_two_devices_written_as_one_are_two_of_the_usual_strength(logs):
+    from kerp.report.session.drug import doses_of as reported
+
+    for dose_mg in (None, 28, 56):
+        log = logs.prepared("bottemanne2021-nasal")
+        log.at(0, ev.DeviceGiven(number=1, count=2, dose_mg=dose_mg))
+        assert [d.dose_mg for d in doses_of(log.view(10)).devices] == [28, 28]
+        assert reported(log.view(10)).dose_mg == 56
+
+
+def test_a_forecast_looks_at_the_session_not_at_the_whole_course(infusion_log, logs, tmp_path):
+    log = logs.started()
+    log.felt((5, 1), (10, 4), (300, 0))
+    log.at(28 * 1440, ev.CallMade(visit="day1_call", reached=True), session="")
+    found = forecast_log(read_log(on_disk(log, tmp_path / "long.jsonl")), ADULT)
+    assert found.at_min == 28 * 1440
+    assert found.forecast.times_min[-1] <= 302.5
+    log.felt((2000, 3))
+    with pytest.raises(KerpError, match="too far from its minute 0"):
+        forecast_log(read_log(on_disk(log.in_order(), tmp_path / "odd.jsonl")), ADULT)
+
+
 def test_withheld_devices_are_not_counted(logs):
     log = logs.started("bottemanne2021-nasal")
     log.at(6, ev.DrugStopped(reason="blood pressure"))

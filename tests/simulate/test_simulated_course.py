@@ -11,7 +11,8 @@ from kerp.records.replay import replay, snapshot, verification
 from kerp.records.tables.registry import TABLES
 from kerp.records.tables.write import read_tables, write_tables
 from kerp.session.drug_track import DrugStatus
-from kerp.session.events import Entry, SudsRated
+from kerp.session.events import EndingRule, Entry, SudsRated
+from kerp.session.falls import falls_of
 from kerp.simulate.course import drawn_traits, simulate_course
 from kerp.simulate.traits import Traits, read_traits
 
@@ -45,6 +46,14 @@ def test_the_session_follows_the_drug_from_start_to_discharge(course) -> None:
     assert view.exposure.stopped_ms > view.effect.resolved_ms
     assert view.discharged
     assert [v.record.plan_id for v in course.views[1:]].count("metacognitive") == 3
+
+
+def test_the_last_block_of_the_dose_ends_with_the_taper_and_none_by_a_fall_the_drug_may_explain(course) -> None:
+    assert course.views[0].exposure.blocks[-1].ending_rule is EndingRule.PROTOCOL_TAPER
+    for view in course.views:
+        for block in view.exposure.blocks:
+            if block.ending_rule is EndingRule.HABITUATION:
+                assert all(fall.is_habituation for fall in falls_of(view) if fall.block == block.name)
 
 
 def test_the_log_says_that_it_is_simulated_and_no_table_does(course) -> None:
@@ -111,6 +120,7 @@ def test_tables_are_written_typed_with_a_dictionary(course, tmp_path: Path) -> N
     for table in TABLES:
         for column in table.columns:
             assert f"| {column.name} |" in page
+            assert column.codes is None or ", ".join(column.codes) in page
 
 
 def test_a_missing_rating_is_empty_and_never_zero(course) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from kerp.base.errors import Fault, KerpError
@@ -38,24 +40,39 @@ def read_text(path: Path | str, *, may_be_empty: bool = False) -> str:
 
 def write_atomic(path: Path | str, content: str | bytes) -> None:
     """Write beside the target, flush to disk, then rename: the old file stays whole until the new one is."""
-    path = Path(path)
-    data = content.encode() if isinstance(content, str) else content
-    temporary = None
-    _refuse_what_is_no_file(path)
+    write_all({path: content})
+
+
+def write_all(contents: Mapping[Path | str, str | bytes]) -> None:
+    """The same for files that belong together: none is renamed before every one of them is on the disk."""
+    waiting: dict[Path, str] = {}
+    path = Path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644 & ~_umask())  # noqa: PTH101  mkstemp makes it private
-        os.replace(temporary, path)  # noqa: PTH105
+        for name, content in contents.items():
+            path = Path(name)
+            _refuse_what_is_no_file(path)
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, waiting[path] = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            _fill(handle, content.encode() if isinstance(content, str) else content)
+            os.chmod(waiting[path], 0o644 & ~_umask())  # noqa: PTH101  mkstemp makes it private
+        for path in tuple(waiting):
+            os.replace(waiting[path], path)  # noqa: PTH105
+            del waiting[path]
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         message = f"the file cannot be written: {error.strerror}; what was there before is unchanged"
         raise KerpError(Fault(message, where=str(path))) from None
+    finally:
+        for temporary in waiting.values():
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _fill(handle: int, data: bytes) -> None:
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _refuse_what_is_no_file(path: Path) -> None:

@@ -325,10 +325,9 @@ def forecast_command(
         return
     bands = {"onset": found.forecast.onset, "peak": found.forecast.peak, "gone": found.forecast.resolution}
     rows = [(name, *(_shown(getattr(band, end)) for end in _ENDS)) for name, band in bands.items()]
-    title = (
-        f"Felt effect, minutes after T0; {found.model}, {found.doses.dose_mg:g} mg, known at {found.at_min:.0f} min"
-    )
-    echo_table(("", "5 %", "25 %", "middle", "75 %", "95 %"), rows, title)
+    known = "from every rating" if at_min is None else f"as known at {found.at_min:.0f} min"
+    click.echo(f"Felt effect, minutes after T0; {found.model}, {found.doses.dose_mg:.4g} mg, {known}")
+    echo_table(("", "5 %", "25 %", "middle", "75 %", "95 %"), rows)
     chances = found.forecast.chance_of_onset, found.forecast.chance_of_resolution
     click.echo(f"onset at all: {chances[0]:.0%}; gone within the forecast: {chances[1]:.0%}")
     click.echo(found.forecast.statement)

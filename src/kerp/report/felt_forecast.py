@@ -5,7 +5,7 @@ Where the log is blinded, or what was given is not ketamine, there is no forecas
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from kerp.session.view import View
 
 _MIN_PER_H = 60
 CURVES, EVERY_MIN, HORIZON_MIN = 4000, 2.5, 240.0  # size of the panel, its grid and how far it looks
+LONGEST_MIN = 1440.0  # of one session: what lies a day after its minute 0 was written down with a wrong time
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def forecast_view(view: View, person: Person, seed: int = 1) -> SessionForecast:
         doses,
         ratings,
         EffectRule(rule.onset_rise.value, rule.resolution_within.value),
-        np.arange(0.0, max(HORIZON_MIN, minute) + EVERY_MIN, EVERY_MIN),
+        np.arange(0.0, _until(view, doses, ratings) + EVERY_MIN, EVERY_MIN),
         seed,
         view.effect.baseline,
     )
@@ -89,6 +90,17 @@ def forecast_view(view: View, person: Person, seed: int = 1) -> SessionForecast:
     return SessionForecast(
         view.record.id, minute, model.id, doses, ratings, effect.baseline, effect.baseline_assumed, found
     )
+
+
+def _until(view: View, doses: Doses, ratings: Sequence[Rating]) -> float:
+    """How far the panel looks: to the horizon, or as far as anything was given or rated; not to the log's end."""
+    furthest = max(HORIZON_MIN, doses.end_min, *(rating.at_min for rating in ratings))
+    if furthest > LONGEST_MIN:
+        message = "the felt effect of one session is forecast; a rating or a dose lies too far from its minute 0"
+        ways = ("look at the times in the log; a correction can put them right",)
+        allowed = f"up to {LONGEST_MIN:g} min"
+        raise KerpError(Fault(message, view.record.id, None, "at_min", f"{furthest:.0f} min", allowed, ways))
+    return furthest
 
 
 def doses_of(view: View) -> Doses:
@@ -173,7 +185,7 @@ def _devices(view: View, dose: DoseRule, device_mg: float) -> Iterator[NasalDevi
     last, count = 0.0, 0
     for device in view.drug.devices:
         last, count = _minute(view, device.at_ms), count + device.count
-        yield from (NasalDevice(last, device_mg) for _ in range(device.count))
+        yield from (NasalDevice(last, device.each_mg(device_mg) or 0.0) for _ in range(device.count))
     gap = dose.device_gap_min.value if dose.device_gap_min else 0.0
     missing = 0 if view.drug.over else max((view.drug.planned_devices or count) - count - len(view.drug.withheld), 0)
     now = _minute(view, view.now_ms)

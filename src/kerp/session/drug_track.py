@@ -50,6 +50,13 @@ class Device:
     number: int
     count: int
     entry: str
+    dose_mg: float | None = None  # as written down; empty in a blinded log
+
+    def each_mg(self, usual: float | None) -> float | None:
+        """What one device held. Of several written as one nobody knows which amount is meant: the usual strength."""
+        if self.dose_mg is None or (self.count > 1 and usual is not None):
+            return usual
+        return self.dose_mg / self.count
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +167,7 @@ def _ended(track: DrugTrack, at_ms: int, event: AdministrationEnded) -> DrugTrac
 
 
 def _device(track: DrugTrack, item: Observed[Any], event: DeviceGiven) -> DrugTrack:
-    device = Device(item.at_ms, event.number, event.count, item.id)
+    device = Device(item.at_ms, event.number, event.count, item.id, event.dose_mg)
     status = track.status if track.over else DrugStatus.RUNNING
     return _complete(replace(track, devices=(*track.devices, device), status=status), item.at_ms)
 

@@ -129,11 +129,7 @@ def of_block(view: View) -> Iterator[Advice]:
     for block in view.exposure.open_blocks:
         due_ms = block.started_ms + ms_from_min(plan.block_min.value)
         ratings = suds_in(view, block)
-        if (
-            "habituation" in plan.ending_rules
-            and ratings
-            and _habituated(view, block.name, plan.habituation_fraction)
-        ):
+        if "habituation" in plan.ending_rules and ratings and habituated(view, block.name, plan.habituation_fraction):
             text = f"SUDS fell to {ratings[-1].event.value} without ritual, avoidance, distraction or drug."
             source = plan.habituation_fraction
             yield _block_advice(view, "exposure.habituated", text, ratings[-1].at_ms, source, (ratings[-1].id,))
@@ -148,7 +144,8 @@ def _then(view: View, repeat_rule: str) -> str:
     return "" if over else f" Then: {repeat_rule.replace('_', ' ')}."
 
 
-def _habituated(view: View, block: str, share: Sourced) -> bool:
+def habituated(view: View, block: str, share: Sourced) -> bool:
+    """Whether SUDS fell far enough in a block, and through habituation alone (M10)."""
     falls = [fall for fall in falls_of(view) if fall.block == block]
     if not falls or any(fall.causes != (FallCause.HABITUATION,) for fall in falls):
         return False

@@ -38,8 +38,8 @@ from kerp.session.events import (
     RitualSeen,
     Signature,
 )
-from kerp.session.falls import suds_in
 from kerp.session.prompts import slots_of
+from kerp.session.proposals import habituated
 from kerp.session.view import View, view_of
 from kerp.simulate.desk import Desk
 from kerp.simulate.person import Person, Situation
@@ -265,10 +265,9 @@ class Sitting:
             return
         for block in view.exposure.open_blocks:
             ran = (self.desk.now_ms - block.started_ms) / MS_PER_MIN
-            tapering = view.phase is not None and view.phase.proposes is Proposal.TAPER
-            if ran >= plan.block_min.value and not tapering and not block.held:
-                values = [rating.event.value for rating in suds_in(view, block)]
-                fell = bool(values) and values[-1] <= plan.habituation_fraction.value * max(values)
+            ending = view.phase is not None and view.phase.proposes in {Proposal.TAPER, Proposal.STOP_EXPOSURE}
+            if ran >= plan.block_min.value and not ending and not block.held:
+                fell = habituated(view, block.name, plan.habituation_fraction)
                 rule = EndingRule.HABITUATION if fell else EndingRule.FIXED_TIME
                 self.desk.request(ExposureEnded(block=block.name, ending_rule=rule), "therapist", self.session)
         if self._nothing_felt(view):

@@ -78,8 +78,8 @@ def _value(table: str, column: Column, value: Any) -> Any:
     return float(value) if column.type is Type.NUMBER and isinstance(value, int | float) else value
 
 
-def text(name: str, about: str, why_empty: str = "", codes: Iterable[StrEnum] | None = None) -> Column:
-    """A text column; `codes` from an enumeration."""
+def text(name: str, about: str, why_empty: str = "", codes: Iterable[str] | None = None) -> Column:
+    """A text column; `codes` are the values it may take, where they can be counted up."""
     meaning = None if codes is None else {str(code): str(code).replace("_", " ") for code in codes}
     return Column(name, Type.TEXT, about, "", meaning, why_empty)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kerp.base.elapsed import MS_PER_MIN
+from kerp.evidence.sourced import Mark
 from kerp.protocol.model import Level, Track
 from kerp.records.course import Course
 from kerp.records.history import advice_history
 from kerp.records.tables.columns import PARTICIPANT, PLAN, SESSION, Row, Table, flag, number, text, whole
+from kerp.session.advice import AdviceState
 from kerp.session.deviations import deviations
 from kerp.session.falls import falls_of
 from kerp.session.prompts import SlotState, slots_of
@@ -94,12 +96,12 @@ ADVICE = Table(
         number("first_min", "first shown, after T0", "min", "before T0 was known, or outside a session"),
         number("cleared_min", "cleared, after T0", "min", "not cleared, or outside a session"),
         text("who_decides", "who decides"),
-        text("answer", "open, acknowledged or overridden"),
+        text("answer", "what was done with it", "", AdviceState),
         text("answered_by", "who answered", "nobody did"),
         number("answered_after_min", "minutes until it was answered", "min", "nobody did"),
         whole("step", "step of a graded response that was reached", "step"),
         text("source", "source of the threshold or phase"),
-        text("mark", "read, recalled or assumed"),
+        text("mark", "how sure the source is", "", Mark),
     ),
     _advice,
 )

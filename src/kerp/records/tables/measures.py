@@ -30,6 +30,7 @@ from kerp.session.events import (
     LateEntryNoted,
     Observed,
     RatingMissed,
+    Ritual,
     RitualSeen,
     ScaleAnswered,
     SedationRated,
@@ -153,7 +154,7 @@ RITUALS = Table(
     "one ritual, mental ritual, reassurance, avoidance or distraction that was seen",
     (
         *_WHEN,
-        text("kind", "kind"),
+        text("kind", "what took the place of extinction (PAPER P22)", "", Ritual),
         text("judged_by", "who judged it so"),
         text("block", "exposure block it fell into", "outside a block"),
         whole("count", "how many"),

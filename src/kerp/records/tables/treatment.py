@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kerp.base.elapsed import MS_PER_MIN
-from kerp.protocol.model import Protocol
+from kerp.protocol.model import Agent
 from kerp.records.course import Course
 from kerp.records.tables.columns import (
     ENTRY,
@@ -19,6 +19,7 @@ from kerp.records.tables.columns import (
     text,
     whole,
 )
+from kerp.session.drug_track import Device
 from kerp.session.events import (
     Demand,
     EndingRule,
@@ -56,7 +57,7 @@ def _doses(course: Course) -> Iterator[Row]:
                 "number": device.number,
                 "start_min": course.minute(view.record, device.at_ms),
                 "end_min": course.minute(view.record, device.at_ms),
-                "amount_mg": _device_mg(course.protocol, device.count),
+                "amount_mg": _device_mg(course, device),
                 "devices": device.count,
             }
 
@@ -81,11 +82,12 @@ def _over(rate: float | None, from_ms: int, to_ms: int | None, per_min: float) -
     return round(rate / per_min * (to_ms - from_ms) / MS_PER_MIN, 6)
 
 
-def _device_mg(protocol: Protocol, count: int) -> float | None:
-    dose = protocol.dose
-    if protocol.blinded or dose is None or dose.device_mg is None:
+def _device_mg(course: Course, device: Device) -> float | None:
+    dose = course.protocol.dose
+    if course.protocol.blinded or dose is None or dose.device_mg is None:
         return None
-    return dose.device_mg.value * count
+    each = device.each_mg(dose.device_mg.value)
+    return None if each is None else each * device.count
 
 
 _BLINDED = "blinded, or not recorded"
@@ -97,9 +99,9 @@ DOSES = Table(
         SESSION,
         PLAN,
         STUDY_DAY,
-        text("kind", "infusion_segment or device"),
+        text("kind", "what the row is", "", ("infusion_segment", "device")),
         whole("number", "segment or device number", ""),
-        text("agent", "what was given", _BLINDED),
+        text("agent", "what was given", _BLINDED, Agent),
         text("route", "route of administration", "no drug in this protocol"),
         number("start_min", "start after T0", "min"),
         number("end_min", "end after T0", "min", "still open when the log ends"),

@@ -17,7 +17,7 @@ from typing import Any
 
 from kerp import __version__
 from kerp.base.errors import Fault, KerpError
-from kerp.base.textfile import write_atomic
+from kerp.base.textfile import write_all
 from kerp.records.course import Course
 from kerp.records.tables.columns import Row, Table, Type
 from kerp.records.tables.registry import TABLES
@@ -53,8 +53,7 @@ def write_tables(courses: Sequence[Course], out: Path, *, parquet: bool = True) 
     contents["dictionary.md"] = _dictionary_page().encode()
     if out.exists() and not out.is_dir():
         raise KerpError(Fault("this is a file; a folder is expected", where=str(out)))
-    for name, content in contents.items():
-        write_atomic(out / name, content)
+    write_all({out / name: content for name, content in contents.items()})
     counts = {name: len(rows) for name, rows in tables.items()}
     return Written(counts, tuple(out / name for name in contents))
 
@@ -139,8 +138,11 @@ def _dictionary_page() -> str:
     ]
     for table in TABLES:
         lines += ["", f"## {table.id}", "", f"A row is {table.text}.", ""]
-        lines += ["| column | type | unit | what it is | empty when |", "|---|---|---|---|---|"]
-        lines += [f"| {c.name} | {c.type} | {c.unit} | {c.text} | {c.why_empty} |" for c in table.columns]
+        lines += ["| column | type | unit | what it is | codes | empty when |", "|---|---|---|---|---|---|"]
+        lines += [
+            f"| {c.name} | {c.type} | {c.unit} | {c.text} | {', '.join(c.codes or ())} | {c.why_empty} |"
+            for c in table.columns
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -21,7 +21,7 @@ from kerp.drug.model import DrugModel, load_model
 from kerp.drug.population import Ancestry, draw, people, typical
 from kerp.drug.route import load_route
 from kerp.protocol.model import Agent, Fact
-from kerp.session.events import DeviceGiven, DoseComputed, EligibilityItem, FeltEffectRated
+from kerp.session.events import DoseComputed, EligibilityItem, FeltEffectRated
 from kerp.session.verification import last_weight
 from kerp.session.view import View
 
@@ -138,10 +138,10 @@ def _devices(view: View, t0_ms: int) -> tuple[NasalDevice, ...]:
     rule = view.protocol.dose
     usual = rule.device_mg.value if rule and rule.device_mg else None
     found = []
-    for item in view.record.of(DeviceGiven):
-        dose_mg = item.event.dose_mg if item.event.dose_mg is not None else usual
-        if dose_mg is not None:
-            found += [NasalDevice((item.at_ms - t0_ms) / MS_PER_MIN, dose_mg)] * item.event.count
+    for device in view.drug.devices:
+        each_mg = device.each_mg(usual)
+        if each_mg is not None:
+            found += [NasalDevice((device.at_ms - t0_ms) / MS_PER_MIN, each_mg)] * device.count
     return tuple(found)
 
 

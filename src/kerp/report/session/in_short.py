@@ -111,7 +111,8 @@ def _exposure(view: View) -> str:
     stopped = view.exposure.stopped_ms
     words += f", stopped at {_at(view, stopped)}" if stopped is not None else ", not recorded as stopped"
     if falls:
-        words += f"; {len(falls)} falls of SUDS, of which {len(good)} may count as habituation"
+        plural = "" if len(falls) == 1 else "s"
+        words += f"; {len(falls)} fall{plural} of SUDS, of which {len(good)} may count as habituation"
     return words
 
 
