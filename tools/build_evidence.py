@@ -112,6 +112,24 @@ KINETICS = {
     "s40262-023": "rhinitis2023",
     "NCT02343289": "nct02343289",
 }
+KINETIC_MODELS = {
+    "Perez-Ruixo": "perezruixo2021",
+    "Otto": "otto2021; fanta2015",
+    "Simons": "simons2022",
+    "Kamp": "kamp2020",
+    "Domino": "domino1984",
+    "Clements": "clements1981",
+    "Hijazi": "hijazi2003",
+    "Herd": "herd2007",
+    "Hornik": "hornik2018",
+    "Flint": "flint2017",
+    "Henthorn": "henthorn2018",
+    "Wang": "wang2019",
+    "Persson": "persson2002",
+    "Fanta": "fanta2015",
+    "Jonkman": "jonkman2017",
+    "Zhao": "zhao2012",
+}
 EFFECTS = {
     "Dissociative Effects": "jnjdissociation2024",
     "pyab084": "transform2021",
@@ -364,6 +382,18 @@ OBSERVATION_COLUMNS = {
     "seen_in": "source",
     "provenance": "provenance",
 }
+MODEL_COLUMNS = {
+    "drug": "drug",
+    "route": "route",
+    "analyte": "analyte",
+    "unit": "unit",
+    "spread_cv_percent": "bsv_cv_pct",
+    "weight_scaling": "weight_scaling",
+    "as_printed": "value",
+    "note": "note",
+    "seen_in": "source",
+    "provenance": "provenance",
+}
 STATISTIC_COLUMNS = {
     "reference_value": "id",
     "area": "category",
@@ -479,6 +509,15 @@ def observations(notes: Path, file: str, quantity: str, table: dict[str, str]) -
     return rows
 
 
+def pk_models(notes: Path) -> list[Row]:
+    """Parameters of published kinetic models, those kerp runs (`kerp drug models`) and those it does not."""
+    rows = []
+    for line in read(notes / "pk_models.csv"):
+        named = {"model": line["model_id"], "parameter": line["parameter"], "value": number(line["value"])}
+        rows.append(named | take(line, MODEL_COLUMNS) | origin(line["source"], KINETIC_MODELS, line["provenance"]))
+    return rows
+
+
 def stat_references(notes: Path) -> list[Row]:
     """Reference values that our statistics must reproduce."""
     return [
@@ -513,6 +552,7 @@ def main(notes: Path) -> None:
     write("habituation", habituation(notes))
     write("registrations", registrations(notes))
     write("instrument_facts", instrument_facts(notes))
+    write("pk_models", pk_models(notes))
     write("pk_observations", observations(notes, "pk_observations.csv", "quantity", KINETICS))
     write("pd_observations", observations(notes, "pd_observations.csv", "measure", EFFECTS))
     write("stat_references", stat_references(notes))

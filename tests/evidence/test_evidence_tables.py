@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kerp.base.data import DATA
 from kerp.base.errors import KerpError
 from kerp.evidence.tables import load_table, parse_table, select, table, tables
 
@@ -36,6 +37,26 @@ def test_every_number_has_a_unit(identifier):
 def test_a_row_is_called_by_one_name_only(identifier):
     names = [row[table(identifier).key] for row in load_table(identifier)]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("identifier", EVERY)
+def test_what_a_screen_shows_of_a_table_are_its_own_columns(identifier):
+    entry = table(identifier)
+    assert set(entry.shown) <= {column.name for column in entry.columns}
+    assert len(set(entry.shown)) == len(entry.shown)
+
+
+def test_the_kinetic_models_that_kerp_runs_stand_in_the_table_with_the_same_values():
+    model = {row["parameter"]: row["value"] for row in select(load_table("pk_models"), model="perezruixo2021")}
+    text = (DATA / "drug" / "perezruixo2021.toml").read_text(encoding="utf-8")
+    assert {"FRn": 0.54, "dose_on_FRn": 0.62, "japanese_on_FRn": 1.34, "ka_n": 2.93}.items() <= model.items()
+    assert all(f"value = {value}" in text for value in (0.54, 0.62, 1.34, 2.93))
+
+
+def test_a_model_that_is_only_known_to_exist_has_no_value():
+    (zhao,) = select(load_table("pk_models"), model="zhao2012")
+    assert zhao["value"] is None
+    assert zhao["mark"] == "recalled"
 
 
 def test_a_blank_is_unknown_and_never_zero():

@@ -107,7 +107,7 @@ def _show_table(identifier: str, wanted: tuple[str, ...], columns: str, *, as_js
         head = {"id": identifier, "title": entry.title, "attribution": entry.attribution}
         echo_json(head | {"columns": described, "rows": listed})
         return
-    shown = chosen or [*known[:6], "source", "mark"]
+    shown = chosen or [*(entry.shown or known[:6]), "source", "mark"]
     echo_table(shown, ([row[name] for name in shown] for row in rows), title=f"{entry.title} ({len(rows)} rows)")
     click.echo(entry.description)
     if len(shown) < len(known):

@@ -35,13 +35,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What a table holds. `attribution` must travel with its figures."""
+    """What a table holds. `attribution` must travel with its figures; `shown` is what a screen has room for."""
 
     id: str
     title: str
     description: str
     columns: tuple[Column, ...]
     attribution: str = ""
+    shown: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -55,7 +56,8 @@ def tables() -> dict[str, Table]:
     found = {}
     for identifier, entry in read_toml(FOLDER / "tables.toml").data.items():
         columns = tuple(Column(**column) for column in entry.pop("columns"))
-        found[identifier] = Table(id=identifier, columns=columns, **entry)
+        shown = tuple(entry.pop("shown", ()))
+        found[identifier] = Table(id=identifier, columns=columns, shown=shown, **entry)
     return found
 
 
