@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr
+from scipy.special import ndtr
 
 from kerp.base.errors import Fault, KerpError
 from kerp.drug.effect import Link, drawn_c50, drawn_gain, felt_effect, load_link
@@ -221,26 +221,20 @@ def _weigh(panel: Panel, ratings: Sequence[Rating], baseline: float) -> tuple[Ho
 
 
 def _log_likelihood(panel: Panel, value: float, expected: Host) -> Host:
-    """Normal noise rounded to whole points, piled up at the ends of the scale, and a small share of stray ratings."""
-    low = (value - 0.5 - expected) / panel.noise_sd
-    high = (value + 0.5 - expected) / panel.noise_sd
-    if value <= 0:
-        honest = log_ndtr(high)
-    elif value >= panel.top:
-        honest = log_ndtr(-low)
-    else:
-        flip = low > 0  # work in the lower tail, where differences keep their digits
-        a, b = np.where(flip, -high, low), np.where(flip, -low, high)
-        upper = log_ndtr(b)
-        honest = upper + np.log1p(-np.exp(np.minimum(log_ndtr(a) - upper, -1e-300)))
-    stray = np.log(panel.stray / (panel.top + 1))
-    return np.asarray(np.logaddexp(np.log1p(-panel.stray) + honest, stray))
+    """Normal noise rounded to whole points, piled up at the ends of the scale, and a small share of stray ratings.
+
+    The stray share keeps the sum far above round-off, so that no logarithm of a tail is needed.
+    """
+    below = 0.0 if value <= 0 else ndtr((value - 0.5 - expected) / panel.noise_sd)
+    up_to = 1.0 if value >= panel.top else ndtr((value + 0.5 - expected) / panel.noise_sd)
+    chance = (1 - panel.stray) * (up_to - below) + panel.stray / (panel.top + 1)
+    return np.asarray(np.log(np.maximum(chance, np.finfo(np.float64).tiny)))
 
 
 def _tail(panel: Panel, value: float, expected: Host, weights: Host) -> float:
     """Two-sided chance of a rating as far out as this one under the honest part of the weighted panel."""
-    below = np.exp(log_ndtr((value + 0.5 - expected) / panel.noise_sd))
-    above = np.exp(log_ndtr((expected - value + 0.5) / panel.noise_sd))
+    below = ndtr((value + 0.5 - expected) / panel.noise_sd)
+    above = ndtr((expected - value + 0.5) / panel.noise_sd)
     return float(min(1.0, 2 * min(weights @ below, weights @ above)))
 
 
