@@ -17,7 +17,7 @@ from kerp.session.calendar import study_days_between
 from kerp.session.deviations import deviations
 from kerp.session.events import AdverseEvent, Withdrawal
 from kerp.session.state import State
-from kerp.session.visits import VisitState, dose_entries
+from kerp.session.visits import VisitState, dose_entries, exposure_entries
 from kerp.web.accounts.doors import needs, person_of
 from kerp.web.actions.record import moment
 from kerp.web.course import protocol_of, state_of
@@ -156,11 +156,11 @@ def _trajectories(courses: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _scores(state: State, instrument: str) -> Sequence[tuple[float, float]]:
-    doses = dose_entries(state)
+    """By study day: from the first dose or, without a drug, the first exposure. Nothing before there is one."""
+    starts = dose_entries(state) or exposure_entries(state)
     points = []
     for item in scale_everywhere(state, instrument):
         score = answers.scored(item.event)
-        day = study_days_between(doses[0], item.entry) if doses else 0
-        if score and score.total is not None:
-            points.append((float(day), score.total))
+        if starts and score and score.total is not None:
+            points.append((float(study_days_between(starts[0], item.entry)), score.total))
     return points

@@ -22,6 +22,35 @@ def words(text: str) -> str:
 
 
 @register.filter
+def said(value: object) -> object:
+    """A yes, a no and a list of words as a reader says them; anything else as it was written."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    return value
+
+
+_UNITS = ("_mmhg", "_per_min", "_pct", "_min")
+_SPELLED = {
+    "sbp": "systolic pressure",
+    "dbp": "diastolic pressure",
+    "hr": "heart rate",
+    "spo2": "SpO2",
+    "moaas": "MOAA/S",
+    "suds": "SUDS",
+    "cssrs": "C-SSRS",
+}
+
+
+@register.filter
+def threshold(name: str) -> str:
+    """`sbp_rise_mmhg` -> `systolic pressure rise`: the unit stands beside the number."""
+    unit = next((one for one in _UNITS if name.endswith(one)), "")
+    return " ".join(_SPELLED.get(word, word) for word in name.removesuffix(unit).split("_"))
+
+
+@register.filter
 def short_digest(digest: str) -> str:
     """First twelve digits of a digest, for reading aloud; the whole one stands beside it."""
     return str(digest).rpartition(":")[2][:12]
