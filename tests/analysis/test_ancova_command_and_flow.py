@@ -178,3 +178,13 @@ def test_arms_of_the_plan_that_nobody_has_are_refused_with_those_that_there_are(
         run_plan(read_tables(folder), read_plan(plan_path("timing-two-arm")))
     assert [fault.field for fault in caught.value.faults] == ["arms.compared", "arms.reference"]
     assert "CONCURRENT 16, SEQUENTIAL 16" in str(caught.value)
+
+
+def test_an_arm_without_any_row_to_analyse_is_named_by_ancova(tmp_path: Path) -> None:
+    path = long_csv(tmp_path / "long.csv", arms="ABC")
+    text = "\n".join(
+        line.rpartition(",")[0] + ",NA" if ",C," in line else line for line in path.read_text().splitlines()
+    )
+    path.write_text(text + "\n", encoding="utf-8")
+    found = asked("--data", str(path), "--outcome", "y", "--arm", "arm", "--at", "visit=14")
+    assert any("arm C: no row to analyse" in note for note in found["notes"])

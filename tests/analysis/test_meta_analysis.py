@@ -199,3 +199,27 @@ def test_one_study_alone_is_not_called_pooled_and_a_known_outlier_is_named() -> 
     assert data["k"] == 1
     assert data["method_title"] == "the study's own normal interval"
     assert any("known as an outlier" in note for note in data["notes"])
+
+
+def test_reml_takes_the_higher_of_two_peaks() -> None:
+    """Very unequal studies: a climb from DerSimonian and Laird's value ends on the lower peak."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        k = int(rng.integers(3, 15))
+        variance = np.exp(rng.normal(-2, 3, k))
+        effect = rng.normal(0, np.sqrt(variance + rng.choice([0, 0.04])))
+        found = reml_tau2(effect, variance)
+
+        def cost(tau2, effect=effect, variance=variance):
+            w = 1 / (variance + tau2)
+            mean = (w * effect).sum() / w.sum()
+            return -np.log(w).sum() + np.log(w.sum()) + (w * (effect - mean) ** 2).sum()
+
+        tried = [0.0, *np.exp(np.linspace(-14, 8, 400))]
+        assert cost(found) <= min(map(cost, tried)) + 1e-9
+
+
+def test_small_p_values_are_not_printed_as_zero() -> None:
+    printed = CliRunner().invoke(cli, ["evidence", "meta"]).output
+    assert "p <0.0001" in printed
+    assert "0.0000" not in printed

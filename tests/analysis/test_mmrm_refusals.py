@@ -228,3 +228,50 @@ def test_complete_data_with_visit_specific_baseline_equal_ancova_at_each_visit()
     assert last.estimate == pytest.approx(beta[1], abs=1e-9)
     assert last.se == pytest.approx(np.sqrt(s2 * np.linalg.inv(x.T @ x)[1, 1]), rel=1e-6)
     assert last.df == pytest.approx(len(y) - 3, rel=1e-6)
+
+
+def with_baseline(rows: list[list[str]]) -> list[list[str]]:
+    return [[*row, f"{20 + k % 7}.5"] for k, row in enumerate(rows)]
+
+
+def refused_text(rows: list[list[str]], spec: MmrmSpec) -> str:
+    text = "id,visit,arm,y,base\n" + "\n".join(",".join(row) for row in rows) + "\n"
+    with pytest.raises(KerpError) as caught:
+        fit_mmrm(parse_csv(text, "t.csv"), spec)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("spec", [replace(SPEC, baseline="base"), replace(SPEC, covariates=("base",))])
+def test_a_slip_in_a_column_of_numbers_is_named_by_its_line_also_after_rows_left_out(spec: MmrmSpec) -> None:
+    rows = with_baseline(trial())
+    for k in (3, 5, 7):
+        rows[k][3] = "NA"
+    rows[40][4] = "2O.5"
+    said = refused_text(rows, spec)
+    assert "t.csv:42 base" in said
+    assert "2O.5" in said
+
+
+def test_lines_are_those_of_the_file_where_it_has_empty_lines() -> None:
+    columns = parse_csv("id,y\n\na,1\n\n\nb,x\n", "t.csv")
+    with pytest.raises(KerpError, match=r"t\.csv:6 y"):
+        columns.numbers("y")
+
+
+@pytest.mark.parametrize("name", ["nothing", "base", "y"])
+def test_a_reference_level_that_would_change_nothing_is_refused(name: str) -> None:
+    said = refused_text(with_baseline(trial()), replace(SPEC, baseline="base", references={name: "A"}))
+    assert "--reference: there is no factor of this model" in said
+
+
+def test_a_slope_by_visit_without_a_baseline_is_refused() -> None:
+    assert "--baseline" in refused(trial(), replace(SPEC, baseline_by_visit=True))
+
+
+def test_numbers_too_large_for_any_measurement_are_refused_and_the_largest_allowed_still_fit() -> None:
+    rows = trial()
+    huge = [[i, v, a, f"{float(y) * 1e40:g}"] for i, v, a, y in rows]
+    assert "not a finite number" in refused(huge)
+    large = [[i, v, a, f"{float(y) * 1e28:g}"] for i, v, a, y in rows]
+    fitted, plain = fit_mmrm(table(large), SPEC), fit_mmrm(table(rows), SPEC)
+    assert fitted.contrasts[-1].result.p == pytest.approx(plain.contrasts[-1].result.p, rel=1e-4)

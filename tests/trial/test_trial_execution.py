@@ -195,3 +195,16 @@ def test_simulate_refuses_bad_requests_before_writing(tmp_path: Path) -> None:
         )
         assert message in str(result.exception)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("extra", [["--workers", "0"], ["--cluster", "tcp://127.0.0.1:1"]])
+def test_a_run_that_cannot_start_leaves_the_blocks_of_an_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extra: list[str]
+) -> None:
+    monkeypatch.setattr("kerp.trial.execute.PATIENCE", "1 s")
+    kept = tmp_path / "blocks" / "ab" / "abc.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("{}")
+    command = ["simulate", "timing-two-arm", "--replicates", "5", "--seed", "1", "--out", str(tmp_path), *extra]
+    assert isinstance(CliRunner().invoke(trial, command).exception, KerpError)
+    assert kept.is_file()

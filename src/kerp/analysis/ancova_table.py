@@ -12,7 +12,7 @@ from kerp.analysis import design
 from kerp.analysis.ancova import LinearFit, least_squares
 from kerp.analysis.columns import Columns
 from kerp.analysis.degrees import Estimate
-from kerp.analysis.long_table import as_factor, as_variable
+from kerp.analysis.long_table import as_factor, as_variable, refuse_references
 from kerp.analysis.mmrm_output import estimate_dict
 from kerp.analysis.randomisation import RandomisationTest, randomisation_test
 from kerp.analysis.small_samples import FEW_PER_ARM
@@ -54,6 +54,7 @@ class AncovaResult:
 
 def fit_ancova(columns: Columns, spec: AncovaSpec) -> AncovaResult:
     """Least squares on the complete rows. Raises `KerpError` naming what cannot be estimated."""
+    refuse_references(spec.references, (spec.arm, *spec.covariates))
     rows, notes = _usable(columns, spec)
     arm = as_factor(rows, spec.arm, spec.references)
     if len(arm.levels) < 2:
@@ -115,7 +116,12 @@ def _usable(columns: Columns, spec: AncovaSpec) -> tuple[Columns, tuple[str, ...
         raise KerpError(Fault("no row has an observed outcome and all covariates", columns.where, field=spec.outcome))
     _once(columns, spec, whole)
     lost = int(keep.sum() - whole.sum())
-    notes = (f"{lost} rows with an outcome are left out for a missing {' or '.join(needed)}",) if lost else ()
+    notes: tuple[str, ...] = (
+        (f"{lost} rows with an outcome are left out for a missing {' or '.join(needed)}",) if lost else ()
+    )
+    arms = columns.complete(spec.arm)
+    empty = sorted(set(arms) - {arms[row] for row in np.flatnonzero(whole)})
+    notes += tuple(f"{spec.arm} {arm}: no row to analyse, so nothing is estimated for it" for arm in empty)
     return columns.where_rows(list(whole)), notes
 
 

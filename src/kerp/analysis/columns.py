@@ -16,18 +16,18 @@ from kerp.base.errors import Fault, KerpError, UnknownIdError
 from kerp.base.textfile import read_bytes, read_text
 
 Array = Any
-_ALLOWED = "a number within +-1e100, or NA"
-LARGEST = 1e100  # beyond it squares overflow: no measurement of anything
+_ALLOWED = "a number within +-1e30, or NA"
+LARGEST = 1e30  # beyond it products of variances overflow: no measurement of anything
 MISSING = frozenset({"", "NA", "NaN", "nan", "null", "None", "."})
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Equal-length columns of text; None is missing. `first_line` is the file's line of the first row."""
+    """Equal-length columns of text; None is missing. `lines` is the file's line of each row, where it is a file."""
 
     where: str
     cells: Mapping[str, tuple[str | None, ...]]
-    first_line: int = 2
+    lines: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.cells.values()), ()))
@@ -65,14 +65,21 @@ class Columns:
             out[row] = value
         return out
 
+    def stray_text(self, name: str) -> int | None:
+        """The first row with text in a column whose values are mostly numbers: a slip, or levels named by numbers."""
+        cells = [(row, cell) for row, cell in enumerate(self.text(name)) if cell is not None]
+        texts = [row for row, cell in cells if _number(cell) is None]
+        return texts[0] if texts and 2 * len(texts) < len(cells) else None
+
     def where_rows(self, keep: Sequence[bool]) -> Columns:
-        """Only the rows marked true (line numbers are then no longer the file's)."""
+        """Only the rows marked true, each with the line it has in the file."""
         cells = {k: tuple(c for c, kept in zip(v, keep, strict=True) if kept) for k, v in self.cells.items()}
-        return Columns(self.where, cells, self.first_line)
+        lines = tuple(self.line(row) for row, kept in enumerate(keep) if kept)
+        return Columns(self.where, cells, lines)
 
     def line(self, row: int) -> int:
-        """The line in the file of a row counted from 0."""
-        return self.first_line + row
+        """The line in the file of a row counted from 0; a header line is counted where nothing is known of lines."""
+        return row + 2 if self.lines is None else self.lines[row]
 
 
 def _number(cell: str) -> float | None:
@@ -114,7 +121,7 @@ def parse_csv(text: str, where: str, *, may_have_no_rows: bool = False) -> Colum
     if not rows and not may_have_no_rows:
         raise KerpError(Fault("the table has a header and no rows", where))
     cells = {name: tuple(_cell(row[i]) for _, row in rows) for i, name in enumerate(header)}
-    return Columns(where, cells)
+    return Columns(where, cells, tuple(line for line, _ in rows))
 
 
 def _cell(text: str) -> str | None:
@@ -142,4 +149,4 @@ def _read_parquet(path: Path) -> Columns:
         name: tuple(None if v is None else _cell(str(v)) for v in table.column(name).to_pylist())
         for name in table.column_names
     }
-    return Columns(str(path), cells, first_line=1)
+    return Columns(str(path), cells, tuple(range(1, table.num_rows + 1)))

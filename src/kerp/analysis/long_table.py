@@ -90,6 +90,11 @@ _WAYS = ("--covariance ar1, toep or cs", "fewer visits", "analyse the last visit
 
 def long_table(columns: Columns, spec: MmrmSpec) -> LongTable:
     """Check and code the table. Raises `KerpError` with every fault found."""
+    if spec.baseline_by_visit and spec.baseline is None:
+        raise KerpError(
+            Fault("a slope on baseline needs a baseline", field="--baseline", ways_out=("--baseline COL",))
+        )
+    refuse_references(spec.references, (spec.arm, spec.visit, *spec.covariates))
     arm, visit, subject = (columns.complete(name) for name in (spec.arm, spec.visit, spec.subject))
     _refuse(_duplicates(columns, spec, subject, visit) + _changing(columns, spec.arm, subject, arm))
     needed = [*spec.covariates, *([spec.baseline] if spec.baseline else []), *([spec.time] if spec.time else [])]
@@ -135,12 +140,25 @@ def _coded(
     return table
 
 
+def refuse_references(references: Mapping[str, str], factors: Sequence[str]) -> None:
+    """A reference level of a column that is no factor of the model would change nothing: it is refused."""
+    for name in references:
+        if name not in factors:
+            raise UnknownIdError("factor of this model", name, list(factors), field="--reference")
+
+
 def as_variable(kept: Columns, name: str, spec: Modelled) -> design.Variable:
     """A column as the model takes it: numbers stay numbers, text and columns with a reference level are factors."""
     if kept.is_numeric(name) and name not in spec.references:
         return design.Numeric(name, kept.numbers(name))
     if name in (spec.baseline, getattr(spec, "time", None)):
         kept.numbers(name)  # raises with the line of the first text
+    stray = None if name in spec.references else kept.stray_text(name)
+    if stray is not None:
+        cell = kept.text(name)[stray] or ""
+        ways = ("correct it, or write NA", f"--reference {name}=LEVEL takes the column as a factor")
+        message = "this is no number, in a column that holds mostly numbers"
+        raise KerpError(Fault(message, kept.where, kept.line(stray), name, cell, ways_out=ways))
     return as_factor(kept, name, spec.references)
 
 

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
+from scipy.optimize import brentq
 
 from kerp.analysis.comparisons import Comparison
 from kerp.base.errors import Fault, KerpError
 
 Array = Any
+_GRID = 200  # between-study variances tried
 
 
 class Method(StrEnum):
@@ -91,18 +93,30 @@ def dersimonian_laird(effect: Array, variance: Array) -> float:
 
 
 def reml_tau2(effect: Array, variance: Array) -> float:
-    """Restricted maximum-likelihood between-study variance by Fisher scoring, not below zero."""
-    tau2 = dersimonian_laird(effect, variance)
-    for _ in range(200):
-        w = 1.0 / (variance + tau2)
-        projection = np.diag(w) - np.outer(w, w) / w.sum()
-        left = projection @ effect
-        move = float(left @ left - np.trace(projection)) / float(np.sum(projection**2))
-        following = max(0.0, tau2 + move)
-        if abs(following - tau2) < 1e-12:
-            return following
-        tau2 = following
-    return tau2
+    """Restricted maximum-likelihood between-study variance, not below zero.
+
+    Very unequal studies can give the likelihood two peaks: the highest is found on a grid, then by its slope.
+    """
+    spread = float(np.var(effect, ddof=1)) + float(variance.max())
+    grid = np.concatenate([[0.0], np.geomspace(1e-6, 10.0, _GRID) * spread])
+    best = int(np.argmax([_reml(effect, variance, tau2) for tau2 in grid]))
+    low, high = float(grid[max(best - 1, 0)]), float(grid[min(best + 1, _GRID)])
+    if _reml_slope(effect, variance, low) <= 0.0 or _reml_slope(effect, variance, high) >= 0.0:
+        return float(grid[best])  # at zero
+    return float(brentq(lambda tau2: _reml_slope(effect, variance, tau2), low, high, xtol=1e-14, rtol=1e-13))
+
+
+def _reml(effect: Array, variance: Array, tau2: float) -> float:
+    """Restricted log-likelihood, without its constant."""
+    w = 1.0 / (variance + tau2)
+    mean = float(w @ effect / w.sum())
+    return 0.5 * float(np.log(w).sum() - np.log(w.sum()) - w @ (effect - mean) ** 2)
+
+
+def _reml_slope(effect: Array, variance: Array, tau2: float) -> float:
+    w = 1.0 / (variance + tau2)
+    mean = float(w @ effect / w.sum())
+    return 0.5 * float(w**2 @ (effect - mean) ** 2 - w.sum() + (w**2).sum() / w.sum())
 
 
 def _pooled(

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from kerp.cli.output import echo_json, echo_table, json_option
+from kerp.cli.output import echo_json, echo_table, json_option, p_text
 
 
 class _PlanByDefault(click.Group):
@@ -164,7 +164,7 @@ def _show_plan(data: Any, out: str) -> None:
     if estimate and estimate["ci_low"] is None:
         click.echo(f"primary: {estimate['estimate']:.2f}, without an interval: {estimate['reason']}")
     elif estimate:
-        interval = f"95 % {estimate['ci_low']:.2f} to {estimate['ci_high']:.2f}, p {estimate['p']:.4f}"
+        interval = f"95 % {estimate['ci_low']:.2f} to {estimate['ci_high']:.2f}, p {p_text(estimate['p'])}"
         click.echo(f"primary: {estimate['estimate']:.2f} ({interval})")
     else:
         click.echo(f"the primary estimate cannot be given: {data['primary']['reason']}")
@@ -244,7 +244,7 @@ def _show_ancova(result: Any) -> None:
     echo_table(("contrast", "estimate", "SE", "df", "p", "95 % interval"), rows)
     if result.lottery is not None:
         how = "every allocation" if result.lottery.exact else "random allocations"
-        click.echo(f"randomisation test: p {result.lottery.p:.4f} ({result.lottery.allocations:,}, {how})")
+        click.echo(f"randomisation test: p {p_text(result.lottery.p)} ({result.lottery.allocations:,}, {how})")
     for note in result.notes:
         click.echo(f"note: {note}")
 
@@ -285,11 +285,7 @@ def _show(result: Any) -> None:
 def _cells(value: Any) -> tuple[str, str, str, str]:
     if value.se != value.se or value.df != value.df:
         return f"{value.estimate:.4f}", "does not exist", "does not exist", "(singular information)"
-    return f"{value.estimate:.4f}", f"{value.se:.4f}", f"{value.df:.1f}", _p(value.p)
-
-
-def _p(p: float) -> str:
-    return "none" if p != p else "<0.0001" if p < 0.0001 else f"{p:.4f}"  # noqa: PLR0124  NaN
+    return f"{value.estimate:.4f}", f"{value.se:.4f}", f"{value.df:.1f}", p_text(value.p)
 
 
 def _interval(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from kerp.cli.output import echo_json, echo_table, json_option
+from kerp.cli.output import echo_json, echo_table, json_option, p_text
 
 
 @click.group()
@@ -238,7 +238,9 @@ def _show_pooled(found: dict[str, Any], title: str, attribution: str) -> None:
     echo_table(("study", "control", "n", "Hedges' g (95 % interval)", "weight", "basis"), rows, title=title)
     click.echo(f"pooled, k = {found['k']}: {_interval(found, 'estimate')}; {found['method_title']}")
     if found["tau"] is not None:
-        click.echo(f"tau {found['tau']:.3f}, I2 {100 * found['i2']:.0f} %, Q {found['q']:.1f} (p {found['q_p']:.4f})")
+        click.echo(
+            f"tau {found['tau']:.3f}, I2 {100 * found['i2']:.0f} %, Q {found['q']:.1f} (p {p_text(found['q_p'])})"
+        )
     if found["prediction_low"] is not None:
         click.echo(f"the next trial may lie within {found['prediction_low']:.2f} to {found['prediction_high']:.2f}")
     if found["without_outliers"]:

@@ -18,6 +18,11 @@ def echo_json(value: Any) -> None:
     click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
+def p_text(p: float) -> str:
+    """A p value as journals print it; NaN is none."""
+    return "none" if p != p else "<0.0001" if p < 0.0001 else f"{p:.4f}"  # noqa: PLR0124  NaN
+
+
 def echo_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """Print a table that fits the terminal."""
     from rich.console import Console

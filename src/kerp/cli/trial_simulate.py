@@ -70,9 +70,9 @@ def simulate_command(
     executor = _executor(workers, cluster)
     cache = BlockCache(out / "blocks")
     check_run(seed, replicates, scenarios)
-    if not resume:
-        _forget(out)
     with executor as run, _progress() as report:
+        if not resume:  # only now: a run that cannot start leaves an earlier one as it was
+            _forget(out)
         try:
             result = simulate(scenarios, seed, replicates, run, cache, report)
         except KeyboardInterrupt:
@@ -144,10 +144,11 @@ def _show(result: Result, data: dict[str, Any], out: Path) -> None:
         click.echo(line)
     click.echo()
     own = [world["n_total_for_own_effect"] for world in data["scenarios"]]
+    target = result.design.size.target_power or 0.8
     columns = ["", *(world_name(found.scenario, found.model) for found in result.figures)]
     echo_table(
         columns,
-        _rows(result.figures, own),
+        _rows(result.figures, own, target),
         title=f"{result.design.id}, {result.replicates:,} trials, seed {result.root}",
     )
     click.echo(f"assurance by closed form {data['assurance_closed_form']:.3f} (looks and dropout not counted)")
@@ -156,13 +157,13 @@ def _show(result: Result, data: dict[str, Any], out: Path) -> None:
     click.echo(f"written: {out / 'report.html'}, {out / 'result.json'}")
 
 
-def _rows(figures: tuple[Operating, ...], own: list[int | None]) -> Iterator[list[str]]:
+def _rows(figures: tuple[Operating, ...], own: list[int | None], target: float) -> Iterator[list[str]]:
     def row(name: str, get: Callable[[Operating], Figure | None], digits: int = 3) -> list[str]:
         found = [get(item) for item in figures]
         return [name, *("" if f is None else f"{f.value:.{digits}f} (SE {f.mcse:.{digits}f})" for f in found)]
 
     yield row("true difference, points", lambda item: item.primary.truth, 2)
-    yield ["patients to find it with 80 %", *(f"{n:,}" if n else "" for n in own)]
+    yield [f"patients to find it with {100 * target:g} %", *(f"{n:,}" if n else "" for n in own)]
     yield row("power for benefit", lambda item: item.primary.power)
     yield row("rejections for harm", lambda item: item.primary.harm)
     yield row("type I error, benefit, labels permuted", lambda item: item.primary.null_benefit)
