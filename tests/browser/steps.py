@@ -248,7 +248,7 @@ def finish(nurse, *, advice=True):
     in_dialog(page, "Record")
     nurse.saved()
     if advice:
-        page.wait_for_selector("text=nothing on the list blocks", timeout=20_000)
+        page.wait_for_selector("text=nothing on the list blocks")
 
 
 def discharge(prescriber):
@@ -257,7 +257,7 @@ def discharge(prescriber):
     prescriber.page.fill("dialog[open] input[name=escort]", "sister")
     prescriber.page.check("dialog[open] input[name=leaflet]")
     in_dialog(prescriber.page, "Discharge")
-    prescriber.page.wait_for_selector('.mark.good:has-text("discharged")', timeout=15_000)
+    prescriber.page.wait_for_selector('.mark.good:has-text("discharged")')
 
 
 def sign(prescriber, log):

@@ -109,7 +109,7 @@ def go(one, tab):
     if tab == "now" and one.page.is_visible('[data-key="pick-suds"]'):
         one.tap("pick-suds")  # a narrow screen shows one rating at a time
     if tab == "chart":
-        one.page.wait_for_selector(".b-charts >> text=model output", timeout=20_000)
+        one.page.wait_for_selector(".b-charts >> text=model output")
     else:
         one.page.wait_for_selector(f"#panel[data-tab='{ALSO.get(tab, tab)}']")
 

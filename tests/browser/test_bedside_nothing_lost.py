@@ -21,6 +21,13 @@ def ids(entries):
     return [one["id"] for one in entries]
 
 
+def until_true(page, expression, timeout_s=20.0):
+    until = time.monotonic() + timeout_s
+    while not page.evaluate(expression):
+        assert time.monotonic() < until, expression
+        time.sleep(0.02)
+
+
 def test_without_contact_entries_wait_through_a_reload_and_come_once_each(served, person):
     nurse = person(served, "nurse")
     nurse.open(served.log("offline"))
@@ -69,12 +76,13 @@ def test_a_killed_browser_loses_nothing_it_had_shown_as_kept(served, killable):
     killable.kill()
     again = killable()
     page = again.pages[0] if again.pages else again.new_page()
+    page.set_default_timeout(30_000)
     page.goto(f"/account/login/?next=/bedside/{served.log('killed')}/dosing-1/")
     if page.query_selector("input[name=login]"):  # the sign-in ended with the browser
         page.fill("input[name=login]", "nurse")
         page.fill("input[name=password]", served.password)
         page.press("input[name=password]", "Enter")
-    page.wait_for_selector('.b-badge[data-state="saved"]', timeout=20_000)
+    page.wait_for_selector('.b-badge[data-state="saved"]')
     entries = page.evaluate("async () => (await globalThis.kerp.api.get('entries')).data.entries")
     assert ratings(entries) == [60, 70]
     again.close()
@@ -91,7 +99,7 @@ def test_a_killed_server_loses_nothing_and_the_page_goes_on(served, person):
     nurse.page.wait_for_selector("text=1 WAITING")
     served.start()
     nurse.tap("suds-40")
-    nurse.saved(30)
+    nurse.saved()
     assert ratings(nurse.entries()) == [20, 30, 40]
 
 
@@ -102,13 +110,14 @@ def test_two_devices_see_each_others_entries_within_a_second_and_both_of_a_confl
     nurse.tab("now")
     therapist.bedside(log)
     therapist.tab("now")
-    time.sleep(1)
+    until_true(therapist.page, "globalThis.kerp.stream.heard > 0")
+    slack_s = therapist.slack_s()
     nurse.tap("suds-70")
     nurse.saved()
     began = time.monotonic()
-    therapist.page.wait_for_selector('.b-last strong:has-text("70")', timeout=5000)
+    therapist.page.wait_for_selector('.b-last strong:has-text("70")')
     seen_s = time.monotonic() - began
-    assert seen_s < 1.5  # a second on a machine that does nothing else
+    assert seen_s < 1 + max(slack_s, therapist.slack_s())
     therapist.tap("suds-40")
     therapist.saved()
     assert ratings(nurse.entries()) == [70, 40]
@@ -185,7 +194,7 @@ def test_ten_minutes_without_contact_with_reload_and_killed_browser_come_once_ea
     again.page.goto(f"/account/login/?next=/bedside/{log}/dosing-1/")  # the sign-in may have ended with the browser
     again.sign_in()
     again.ready()
-    again.saved(30)
+    again.saved()
     assert left_on_disk(again) == 0
     entries = [one for one in again.entries() if one["event"]["type"] == "suds"]
     assert ratings(entries) == [10, 20, 30, 40, 50]
@@ -373,6 +382,24 @@ def stored_flags(served, entry_id):
         return [kind for (kind,) in rows]
 
 
+def test_what_waits_of_a_session_that_is_not_there_holds_up_no_other(served, person):
+    nurse = opened(served, person, "kept")
+    nurse.page.evaluate(
+        """async () => {
+          const { append, seal } = await import('/static/bedside/store.js'), { key, owner } = globalThis.kerp.outbox;
+          const event = { type: 'suds', value: 1 };
+          const entry = { id: crypto.randomUUID(), event, occurred_ms: 1, clock_offset_ms: 0 };
+          const place = { log: crypto.randomUUID(), session: 'dosing-1' };
+          await append({ id: entry.id, owner, ...place, ...(await seal(key, entry)) });
+        }"""
+    )
+    here = put(nurse, 17)
+    until_true(nurse.page, "globalThis.kerp.outbox.count === 1 && !globalThis.kerp.writing")
+    assert here in ids(nurse.entries())
+    assert left_on_disk(nurse) == 1  # the other one is kept, and shown as waiting
+    nurse.page.wait_for_selector("text=1 WAITING")
+
+
 def test_an_entry_that_cannot_be_read_takes_no_other_along(served, person):
     nurse = opened(served, person, "kept")
     nurse.context.set_offline(True)
@@ -399,7 +426,7 @@ def test_a_server_that_is_slow_to_answer_is_waited_for_and_not_given_the_same_wo
         nurse.bedside(served.log("kept"))
         network.delay_s = 2.6
         one = put(nurse, 44)
-        nurse.saved(25)
+        nurse.saved()
         assert ids(nurse.entries()).count(one) == 1
     finally:
         network.close()
@@ -421,7 +448,7 @@ def test_two_tabs_write_at_the_same_moment_and_neither_writes_over_the_other(ser
     assert left_on_disk(nurse) == 80
     other.close()
     nurse.context.set_offline(False)
-    nurse.saved(20)
+    nurse.saved()
     entries = ids(nurse.entries())
     assert all(entries.count(one) == 1 for one in made)
 
@@ -449,7 +476,7 @@ def test_saved_is_never_shown_while_something_waits_on_the_disk(served, person):
     assert wrong == []
     assert left_on_disk(nurse) == nurse.page.evaluate("globalThis.kerp.outbox.count") == 30
     nurse.context.set_offline(False)
-    nurse.saved(30)
+    nurse.saved()
 
 
 def test_a_device_that_was_cleared_still_keeps_what_is_entered_afterwards(served, person):
@@ -514,7 +541,7 @@ def faulty_session(served, person, name, seed, steps):
         entered.append(value)
     nurse.context.set_offline(False)
     nurse.page.unroute("**/entries")
-    nurse.saved(40)
+    nurse.saved()
     entries = nurse.entries()
     assert ratings(entries, "urge")[before:] == entered or sorted(ratings(entries, "urge")[before:]) == sorted(
         entered

@@ -48,16 +48,9 @@ def until(page, expression, timeout_s=20.0):
     return time.monotonic() - began
 
 
-def answer_s(page) -> float:
-    """How long this machine takes now for one question to the server: a hundredth of a second where it is idle."""
-    return page.evaluate(
-        """async () => { const asked = performance.now(); await globalThis.kerp.api.get("status");
-          return (performance.now() - asked) / 1000; }"""
-    )
-
-
+# What became of the calm screen, and how long after the last word of the server.
 WATCH = """globalThis.seen = [];
-new MutationObserver(() => seen.push(document.getElementById('calm').hidden))
+new MutationObserver(() => seen.push([document.getElementById('calm').hidden, kerpDisplay.silentMs]))
   .observe(document.getElementById('calm'), { attributes: true })"""
 SMALL = """() => [...document.querySelectorAll('button, a.button, summary')]
   .filter((one) => one.offsetParent && (one.offsetHeight < 55.5 || one.offsetWidth < 55.5))
@@ -82,9 +75,10 @@ def test_the_screen_shows_and_goes_calm_within_a_second_of_stop_and_after_lost_c
     assert len(refused) == 4
     screen.screenshot(path=str(_shots() / "display-shown.png"))
 
+    slack_s = therapist.slack_s()
     therapist.page.click("#patient-stop")
     calm_s = until(screen, CALM)
-    assert calm_s < 1 + 4 * answer_s(therapist.page)  # a second, on a machine that does nothing else
+    assert calm_s < 1 + max(slack_s, therapist.slack_s())
     screen.screenshot(path=str(_shots() / "display-calm.png"))
     therapist.saved()
     told = [one["event"] for one in therapist.entries() if one["event"]["type"] == "stimulus_shown"]
@@ -103,14 +97,16 @@ def test_a_screen_that_loses_contact_goes_calm_once_and_does_not_flicker(served,
     show(therapist, "Neutral text")
     until(screen, SHOWN)
     screen.evaluate(WATCH)
+    slack_s = therapist.slack_s()
     served.kill()
-    time.sleep(1.5)
-    assert screen.evaluate(SHOWN)  # a short loss changes nothing
-    assert until(screen, CALM, 8) < 4
+    until(screen, CALM)
+    silent_ms = screen.evaluate("seen[0][1]")
+    assert 3_000 < silent_ms < 4_000 + 1000 * slack_s  # a shorter loss changes nothing
     served.start()
-    time.sleep(3)
+    until(screen, "kerpDisplay.silentMs < 1000")  # in contact again
+    time.sleep(2)
     assert screen.evaluate(CALM)
-    assert screen.evaluate("seen") == [False]  # it went calm once, and stayed
+    assert [hidden for hidden, _ in screen.evaluate("seen")] == [False]  # it went calm once, and stayed
     therapist.tap("step-0.5")
     until(screen, SHOWN)  # only a newer act of the therapist shows it again
     lost = [one["event"] for one in therapist.entries() if one["event"].get("contact_lost")]

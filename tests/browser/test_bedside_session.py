@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from steps import finish, in_dialog, prepare
 
 
@@ -9,6 +11,11 @@ def test_an_infusion_from_the_ready_gate_to_the_signature(served, person):
     log = served.log("infusion")
     nurse, therapist, prescriber = person(served, "nurse"), person(served, "therapist"), person(served, "prescriber")
     nurse.open(log)
+    asked = served.now()
+    assert nurse.page.inner_text(".b-clock b") in {
+        f"{asked:%H:%M}",
+        f"{asked - timedelta(minutes=1):%H:%M}",
+    }  # the site's
     nurse.tab("prepare")
     missing = nurse.page.inner_text(".b-gate")
     for name in ("Pregnancy test", "Urine drug screen", "Fasting", "Escort", "verified by two people", "Time-out"):
@@ -82,7 +89,7 @@ def test_an_infusion_from_the_ready_gate_to_the_signature(served, person):
     prescriber.page.fill("dialog[open] input[name=escort]", "sister")
     prescriber.page.check("dialog[open] input[name=leaflet]")
     in_dialog(prescriber.page, "Discharge")
-    prescriber.page.wait_for_selector("text=discharged", timeout=15_000)
+    prescriber.page.wait_for_selector("text=discharged")
     prescriber.page.click('.b-panel a:has-text("signature")')
     prescriber.page.wait_for_selector("input[name=password], input[name=meaning]")
     if prescriber.page.query_selector("input[name=password]"):  # a fresh proof of who signs

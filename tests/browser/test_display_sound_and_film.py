@@ -11,7 +11,6 @@ from axe_playwright_python.sync_playwright import Axe
 
 TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 CALM = "!document.getElementById('calm').hidden"
-WITHIN_S = 1.5  # a second on a machine that does nothing else
 # Two seconds of a moving square, made by the browser itself: no film is kept in this repository.
 FILM = """async () => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 64 });
@@ -70,7 +69,7 @@ def show(therapist, title):
     page.wait_for_selector(".b-open")
 
 
-def until(page, expression, timeout_s=10.0):
+def until(page, expression, timeout_s=30.0):
     """Asked again and again: the page's policy lets nothing wait inside it."""
     began = time.monotonic()
     while not page.evaluate(expression):
@@ -85,7 +84,7 @@ def violations(page):
 
 def shown(therapist, count):
     """What the screen said it really showed."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while time.monotonic() < until:
         told = [one for one in therapist.entries() if one["event"]["type"] == "stimulus_shown"]
         if len(told) >= count:
@@ -102,12 +101,13 @@ def plays_until_stop(therapist, screen, title):
     onset = shown(therapist, 1)[0]
     began = screen.evaluate("played.at") / 1000
     said = datetime.fromisoformat(onset["wall_clock"]).timestamp()
-    assert abs(said - began) < 2, "onset is when it played, not when it was asked for"
+    slack_s = therapist.slack_s()
+    assert abs(said - began) < 2 + slack_s, "onset is when it played, not when it was asked for"
     assert violations(screen) == []
     therapist.page.click("#patient-stop")
     pressed = time.monotonic()
     until(screen, CALM)
-    assert time.monotonic() - pressed < WITHIN_S
+    assert time.monotonic() - pressed < 1 + max(slack_s, therapist.slack_s())
     assert screen.evaluate(SILENT)
     therapist.saved()
     ended = shown(therapist, 2)[1]["event"]

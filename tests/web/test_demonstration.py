@@ -42,6 +42,10 @@ class Clock:
         self.at += timedelta(seconds=seconds, microseconds=1)
 
 
+class BegunError(Exception):
+    """Minute 0 is there; the test has seen enough."""
+
+
 class InProcess(Device):
     """A device whose line is Django's own test client."""
 
@@ -113,6 +117,32 @@ def test_a_simulated_team_takes_a_participant_from_the_checks_to_the_signature_a
     passed_min = (clock.at - begun).total_seconds() / 60
     assert passed_min * speed == pytest.approx(desk.now_ms / 60_000, abs=2)
     assert desk.now_ms / 60_000 > 140
+
+
+@pytest.mark.slow  # most of it is the seeding of the demonstration
+def test_a_team_that_falls_behind_a_fast_clock_measures_again_and_begins(devices, clock, monkeypatch):
+    exchange = InProcess._exchange
+
+    def slowly(device, *given, **more):
+        clock.pause(0.3)  # a busy machine: two minutes of a session at 400 times
+        return exchange(device, *given, **more)
+
+    def told_of(entry):
+        if isinstance(entry.event, ev.AdministrationStarted):
+            raise BegunError
+
+    monkeypatch.setattr(InProcess, "_exchange", slowly)
+    told = registered(devices, 400)
+    resolved = load_protocol(told["protocol"])
+    plan = next(one for one in resolved.protocol.sessions if one.kind.startswith("dosing"))
+    session_clock = SessionClock(told["now_ms"], told["speed"], clock.seconds, clock.pause)
+    chance = generator(3, Stream.PROCESS)
+    desk = LiveDesk(resolved, Place(told["log"], "dosing-1"), devices, session_clock, chance, told_of)
+    open_there(desk, plan.id)
+    items = agreed_items(devices["nurse"].get(desk.place.address("plan")))
+    with pytest.raises(BegunError):
+        hold_session(resolved, 3, desk, plan, "dosing-1", items=items, preparation_min=6)
+    assert desk.refusals == []
 
 
 def test_the_simulated_signature_covers_the_chain_head_that_the_page_showed(devices, clock):

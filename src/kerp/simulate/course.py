@@ -253,6 +253,7 @@ class _Course:
             sitting.infusion = _infusion(dose, self.dose_rule.agent if self.dose_rule else "")
         for _ in range(self.preparation_min if sitting.dosing else 5):
             sitting.advance()
+        sitting.measure_again()
         self.preparation.time_out(sitting.session)
         sitting.advance()
 

@@ -350,6 +350,23 @@ def test_what_is_due_and_what_blocks_is_the_engines_word(nurse, team):
     assert {row["id"] for row in shown["gate"] if not row["met"]} == {item.id for item in engine.missing}
 
 
+def test_a_prompt_of_another_phase_is_not_announced_for_this_one(nurse):
+    start = ev.AdministrationStarted(route="iv_infusion", rate_ml_per_h=54)
+    nurse.post(start, ev.ExposureStarted(block="b1", item="door", modality=ev.Modality.OBJECT))
+    shown = nurse.status()
+    assert shown["phase"]["id"] == "exposure"
+    of_phase = {row["prompt"]: row["of_phase"] for row in shown["due"]}
+    assert of_phase["suds"] is True
+    assert of_phase["recovery_suds"] is False
+
+
+def test_the_dose_is_begun_with_the_weight_as_corrected(nurse):
+    wrong = uuid.uuid4()
+    nurse.post(ev.Weighed(weight_kg=27.0), ids={0: wrong})
+    nurse.post(ev.Corrected(entry=str(wrong), reason="digits", replacement=ev.Weighed(weight_kg=72.0)))
+    assert nurse.status()["drug"]["weight_kg"] == 72.0
+
+
 def test_entries_after_a_number_are_given_in_order(nurse):
     head = nurse.get("entries").json()["head"]
     nurse.post(SUDS, ev.UrgeRated(value=5))

@@ -36,7 +36,7 @@ from kerp.session.prompts import next_due_ms
 from kerp.session.proposals import next_taper_step
 from kerp.session.state import State
 from kerp.session.status import Status, status
-from kerp.session.verification import verifiers
+from kerp.session.verification import last_weight, verifiers
 from kerp.session.view import View
 from kerp.session.visits import visit_status
 from kerp.web.bedside.forecast import may_see
@@ -170,6 +170,7 @@ def _prompt(view: View, prompt: Prompt, slot: Any) -> dict[str, Any] | None:
         "instrument": prompt.instrument,
         "title": prompt.title,
         "asked_by": prompt.asked_by,
+        "of_phase": not prompt.phases or (view.phase is not None and view.phase.id in prompt.phases),
         "required": prompt.required,
         "state": state,
         "order": _ORDER.get(state, 2),
@@ -213,7 +214,7 @@ def gate(view: View) -> list[dict[str, Any]]:
 
 
 def _drug(view: View) -> dict[str, Any]:
-    track, rule = view.drug, view.protocol.dose
+    track, rule, weight = view.drug, view.protocol.dose, last_weight(view.state)
     computed = view.record.last(DoseComputed)
     return {
         "dosing": view.dosing,
@@ -230,6 +231,7 @@ def _drug(view: View) -> dict[str, Any]:
         "nasal": bool(rule and (rule.device_mg is not None or rule.devices_default)),
         "volume_given_ml": track.volume_given_ml,
         "computed": plain(computed.event) | {"id": computed.id, "by": computed.actor} if computed else None,
+        "weight_kg": weight.event.weight_kg if weight else None,
         "verified_by": list(verifiers(view.record, view.t0_ms if view.t0_ms is not None else view.now_ms)),
         "expected_peak_min": [rule.expected_peak_from_min.value, rule.expected_peak_to_min.value] if rule else None,
     }

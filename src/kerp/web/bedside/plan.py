@@ -29,6 +29,7 @@ def plan_of(log: Log, session: str) -> dict[str, Any]:
         "title": plan.title if plan else session,
         "protocol": {"id": protocol.id, "title": protocol.title, "version": protocol.version},
         "intended_use": protocol.intended_use,
+        "zone": log.participant.site.zone,
         "blinded": protocol.blinded or log.participant.study.blinded,
         "phases": [_phase(phase) for phase in plan.phases] if plan else [],
         "kind": plan.kind if plan else "",

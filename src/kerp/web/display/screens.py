@@ -77,7 +77,7 @@ def screen_of(request: HttpRequest, now: datetime | None = None) -> Screen | Non
 
 def keep(screen: Screen, identifier: UUID, event: Event, ago_ms: int) -> record.Appended:
     """What a screen says, once: sent again for a lost answer, also after joining anew, it is what it was."""
-    actor = screen.issued_by.username
+    actor, arrived_ms = screen.issued_by.username, record.elapsed_ms(screen.log, timezone.now())
     said = record.Submitted(
         id=identifier,
         event=event,
@@ -89,7 +89,7 @@ def keep(screen: Screen, identifier: UUID, event: Event, ago_ms: int) -> record.
         if stands := record.known(identifier):  # its moment, and which screen it was, were settled then
             same = replace(said, occurred_ms=stands.occurred_ms, device=stands.device)
             return log.append(same, actor=stands.actor)
-        at_ms = log.recorded_ms - ago_ms * log.log.clock_speed
+        at_ms = arrived_ms - ago_ms * screen.log.clock_speed  # not after it waited for its turn to write
         return log.append(replace(said, occurred_ms=at_ms), actor=actor)
 
 

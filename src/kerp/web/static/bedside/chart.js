@@ -39,6 +39,10 @@ async function fill(app) {
 const zero = (app) => app.t0 ?? Math.min(app.clock.now(), ...app.status.series.suds.map((row) => row[0]));
 const rowsOf = (app, list) => list.map((row) => [(row[0] - zero(app)) / 60000, row[1]]);
 
+// Every figure has the same axis: from minute 0 on, the hour before it would take the place of the minutes that count.
+const BEFORE_MIN = -10;
+const begins = (app, data) => (app.t0 === null ? Math.min(-5, data[0][0] ?? 0) : BEFORE_MIN);
+
 // All series on one list of minutes, gaps as gaps.
 function joined(lists) {
   const times = [...new Set(lists.flat().map((row) => row[0]))].toSorted((one, other) => one - other);
@@ -77,7 +81,7 @@ function plot(app, title, note, data, series, { scales, axes, bands = [], height
   queueMicrotask(() => {
     const made = new uPlot({
       width: Math.max(holder.clientWidth, 280), height, padding: [22, 8, 0, 0], legend: { show: false }, cursor: { show: false },
-      scales: { x: { time: false, range: [Math.min(-5, data[0][0] ?? 0), Math.max(45, now + 15)] }, ...scales },
+      scales: { x: { time: false, range: [begins(app, data), Math.max(45, now + 15)] }, ...scales },
       axes: [axis({ values: (_, list) => list.map((value) => `${value}`), label: "minutes from minute 0", labelSize: 20 }), ...axes],
       series: [{}, ...series], bands, hooks: { drawClear: [(u) => background(app, u, now)], draw: extra ? [extra] : [] },
     }, data, holder);
@@ -86,6 +90,14 @@ function plot(app, title, note, data, series, { scales, axes, bands = [], height
     drawn.charts.push(made);
   });
   return section;
+}
+
+// As much of a text as has room.
+function fitting(ctx, text, room) {
+  if (ctx.measureText(text).width <= room) return text;
+  let kept = text;
+  while (kept && ctx.measureText(`${kept}…`).width > room) kept = kept.slice(0, -1);
+  return `${kept.trimEnd()}…`;
 }
 
 // Exposure blocks as a lane with their names, phases as lines with theirs, and now.
@@ -106,7 +118,7 @@ function background(app, u, now) {
     if (phase.since_ms === null || phase.since_ms < zero(app)) continue;
     const at = x((phase.since_ms - zero(app)) / 60000);
     ctx.beginPath(); ctx.moveTo(at, top); ctx.lineTo(at, top + height); ctx.stroke();
-    ctx.save(); ctx.translate(at + 3 * px, top + 4 * px); ctx.rotate(Math.PI / 2); ctx.textBaseline = "bottom"; ctx.fillText(phase.title.slice(0, 22), 0, 0); ctx.restore();
+    ctx.save(); ctx.translate(at + 3 * px, top + 4 * px); ctx.rotate(Math.PI / 2); ctx.textBaseline = "bottom"; ctx.fillText(fitting(ctx, phase.title, height - 8 * px), 0, 0); ctx.restore();
   }
   ctx.textBaseline = "bottom"; ctx.fillStyle = css("--warn"); ctx.strokeStyle = css("--warn");
   for (const [ms, step] of app.status.series.anxiety) {

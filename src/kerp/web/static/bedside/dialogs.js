@@ -56,7 +56,7 @@ export const explain = {
   async noContact(app, event, { id, at, text }) {
     const happened = await dialog("No contact with the server", (close) => [
       h("p", {}, "kerp cannot check what stands against this. If it ", h("strong", {}, "has happened"), ", record it as a fact; what it departs from is shown when contact is back."),
-      h("p", {}, `${capital(words(event.type))} at ${app.t0 === null ? new Date().toTimeString().slice(0, 8) : clock(at - app.t0, true)}`),
+      h("p", {}, `${capital(words(event.type))} at ${app.t0 === null ? app.wall() : clock(at - app.t0, true)}`),
       h("div.b-actions", {}, h("button.danger", { type: "button", "data-key": "happened", on: { click: () => close(true) } }, "It has happened: record it"), h("button.primary", { type: "button", on: { click: () => close() } }, "It has not happened"))]);
     return happened ? Boolean(await app.record(event, { id, at, text })) : false;
   },

@@ -13,7 +13,7 @@ export function head(app) {
   bar.replaceChildren(
     h("div.b-top", {},
       h("div.b-clock", { role: "timer", "aria-label": "Time since minute 0" }, h("b", { "data-clock": "session" }, "–"), h("small", {}, app.t0 === null ? "before minute 0" : "since minute 0")),
-      h("div.b-phase", {}, h("strong", {}, phase?.title ?? app.plan.title), h("small", {}, app.status.participant ? h("b", {}, app.status.participant) : "", phase ? ` phase ${phase.number} of ${phase.all.length}` : "")),
+      h("div.b-phase", {}, h("strong", {}, phase?.title ?? app.plan.title), h("small", {}, app.status.participant ? h("b", {}, app.status.participant) : "", phase ? [" ", h("span.b-word", {}, "phase "), `${phase.number} of ${phase.all.length}`] : "")),
       badge(app),
       h("button.b-icon", { type: "button", "aria-label": "Lock the screen", title: "Lock the screen", "data-key": "lock", on: { click: () => app.lock.lock() } }, "Lock")),
     tracks(app),
@@ -95,7 +95,7 @@ function nav(app, shown) {
 export function tick(app) {
   if (!app.clock.known) return;
   const now = app.clock.now();
-  for (const node of document.querySelectorAll("[data-clock]")) set(node, app.t0 === null ? new Date(Date.now() - app.clock.offset).toTimeString().slice(0, 5) : clock(now - app.t0, true));
+  for (const node of document.querySelectorAll("[data-clock]")) set(node, app.t0 === null ? app.wall() : clock(now - app.t0, true));
   for (const node of document.querySelectorAll("[data-since]")) set(node, span(now - Number(node.dataset.since)));
   for (const node of document.querySelectorAll("[data-until]")) countdown(node, now);
   if (app.toast && performance.now() > app.toast.until) { app.toast = null; document.getElementById("toast").replaceChildren(); }

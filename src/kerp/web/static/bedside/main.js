@@ -273,6 +273,9 @@ class App {
   get t0() { return this.status?.session?.t0_ms ?? null; }
   minute(ms = this.clock.now()) { return ms - (this.t0 ?? ms); }
 
+  // What the clock on the wall of the site shows, whatever zone this device was set to.
+  wall() { return new Date(Date.now() - this.clock.offset).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: this.plan?.zone }); }
+
   // What goes on when the other track is held or ended: said only where it is true (M11).
   get exposureGoesOn() { return this.status.exposure.blocks.some((block) => !block.ended_ms) ? " Exposure goes on until somebody stops it." : ""; }
   get drugGoesOn() { return this.status.drug.status === "running" ? " The drug goes on until somebody stops it." : ""; }

@@ -106,7 +106,8 @@ export function open(app, instrument) {
 function due(app) {
   const rows = app.status.due.map((row) => current(app, row)).filter((row) => row.state !== "missed" || row.required);
   const open = rows.filter((row) => ["due", "overdue"].includes(row.state));
-  const next = rows.filter((row) => row.state === "next").toSorted((one, other) => one.due_ms - other.due_ms).slice(0, 6);
+  // Without contact the phase stands still on this device: then also what belongs to another phase is shown.
+  const next = rows.filter((row) => row.state === "next" && (row.of_phase || !app.contact)).toSorted((one, other) => one.due_ms - other.due_ms).slice(0, 6);
   const gone = rows.filter((row) => row.state === "missed");
   return card("Due", {},
     h("ul.b-due", {}, open.map((row) => item(app, row)), next.map((row) => item(app, row))),

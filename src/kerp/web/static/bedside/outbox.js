@@ -92,14 +92,14 @@ export class Outbox extends EventTarget {
     return navigator.locks.request(`kerp-outbox-${this.owner}`, { ifAvailable: true }, (lock) => (lock ? this.send(post) : null));
   }
 
+  // A session of which the server says nothing (it is not open to this person any more) waits, and holds up no other.
   async send(post) {
     await this.refresh();
-    const tried = this.count > 0;
-    while (this.waiting.length) {
-      const first = this.waiting[0];
-      const rows = this.waiting.filter((row) => row.log === first.log && row.session === first.session).slice(0, BATCH);
+    const tried = this.count > 0, silent = new Set(), placed = (row) => `${row.log}/${row.session}`;
+    for (let first; (first = this.waiting.find((row) => !silent.has(placed(row)))); ) {
+      const rows = this.waiting.filter((row) => placed(row) === placed(first)).slice(0, BATCH);
       const outcomes = await post({ log: first.log, session: first.session }, rows.map((row) => row.entry));
-      if (!(await this.settle(rows, outcomes))) break;
+      if (!(await this.settle(rows, outcomes))) silent.add(placed(first));
     }
     return tried;
   }

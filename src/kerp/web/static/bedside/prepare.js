@@ -80,8 +80,8 @@ const LABELS = [["kit", "Kit", ""], ["weight_kg", "Weight", "kg"], ["dose_mg", "
 const facts = (event) => LABELS.filter(([name]) => event[name] !== null && event[name] !== undefined && event[name] !== "").map(([name, label, unit]) => [h("dt", {}, label), h("dd", {}, h("strong", {}, `${event[name]} ${unit}`))]);
 
 async function compute(app) {
-  const known = app.plan.dose ?? {}, weights = [...app.entries.values()].filter((one) => one.event.type === "weight");
-  const kg = app.waitingOf("weight").at(-1)?.event.weight_kg ?? weights.at(-1)?.event.weight_kg ?? known.weight_kg ?? "";
+  const known = app.plan.dose ?? {};
+  const kg = app.waitingOf("weight").at(-1)?.event.weight_kg ?? app.status.drug.weight_kg ?? ""; // as corrected
   if (app.plan.blinded) return propose(app, {});
   return form("Compute the dose", [field("Weight (kg)", number({ name: "weight_kg", min: 1, max: 500, value: kg })),
     app.status.drug.nasal ? field("Devices", choice("Devices", known.devices_allowed.map((n) => [n, String(n)]), known.devices_default, (n) => { known.chosen = n; })) : field("Strength of the prepared syringe or bag (mg/mL)", number({ name: "concentration_mg_per_ml", min: 0, max: 1000, value: known.concentration_mg_per_ml ?? "" }), "Of the preparation, not of the vial."),

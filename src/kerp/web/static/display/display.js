@@ -166,4 +166,4 @@ document.querySelector("#start button").addEventListener("click", () => {
 unsaid.load().catch(() => {}).then(speak);
 setInterval(speak, 1000);
 
-globalThis.kerpDisplay = { get shown() { return shown; }, get unsaid() { return unsaid.rows.length; }, get refused() { return unsaid.refused.length; } };
+globalThis.kerpDisplay = { get shown() { return shown; }, get unsaid() { return unsaid.rows.length; }, get refused() { return unsaid.refused.length; }, get silentMs() { return performance.now() - heard; } };
