@@ -55,7 +55,7 @@ function points(shape) {
   return { show: true, paths: (u, si) => {
     const path = new Path2D(), size = 5 * devicePixelRatio;
     u.data[si].forEach((value, at) => {
-      if (value === null || value === undefined) return;
+      if (value === null || value === undefined || u.data[0][at] < u.scales.x.min) return; // before the axis begins
       const x = u.valToPos(u.data[0][at], "x", true), y = u.valToPos(value, u.series[si].scale, true);
       if (shape === "square") path.rect(x - size, y - size, 2 * size, 2 * size);
       else if (shape === "diamond") { path.moveTo(x, y - size * 1.3); path.lineTo(x + size * 1.3, y); path.lineTo(x, y + size * 1.3); path.lineTo(x - size * 1.3, y); path.closePath(); }
