@@ -93,6 +93,24 @@ def test_more_than_was_planned_is_asked_about_before_it_is_recorded(numbers):
     assert nurse.status()["drug"]["volume_given_ml"] == 35.4
 
 
+def test_a_systolic_without_a_diastolic_is_asked_about_once_recorded_and_never_shown_beside_an_older_one(numbers):
+    nurse = numbers
+    nurse.tab("checks")
+    nurse.dialog("vitals")
+    typed(nurse, "systolic_mmhg", "128")
+    typed(nurse, "diastolic_mmhg", "79")
+    in_dialog(nurse.page, "Record")
+    assert recorded(nurse, "vitals")["diastolic_mmhg"] == 79
+    nurse.page.wait_for_selector('[data-key=pressure]:has-text("128/79 mm Hg")')
+    nurse.dialog("vitals")
+    assert "Only 205/?" in refused(nurse, "systolic_mmhg", "205")
+    assert "Only 204/?" in refused(nurse, "systolic_mmhg", "204")
+    in_dialog(nurse.page, "Record")
+    kept = recorded(nurse, "vitals")
+    assert (kept["systolic_mmhg"], kept.get("diastolic_mmhg")) == (204, None)
+    nurse.page.wait_for_selector('[data-key=pressure]:has-text("204/? mm Hg")')
+
+
 def test_an_empty_field_of_a_correction_changes_nothing_and_the_list_shows_old_and_new(numbers):
     nurse = numbers
     nurse.tab("now")

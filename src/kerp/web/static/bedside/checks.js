@@ -1,16 +1,18 @@
 // Vital signs, sedation, scales, adverse events, medication; and advice with its reasons.
 
 import { capital, card, clock, h, mark, words } from "./dom.js";
-import { adverseEvent, comment, medication, sedation, vitals } from "./entries.js";
+import { adverseEvent, comment, medication, pressure, sedation, vitals } from "./entries.js";
 import { askScale } from "./scales.js";
 import { use } from "./prepare.js";
 
 export function checks(app) {
   const may = app.may("session_record"), button = (key, text, click) => h("button", { type: "button", disabled: !may, "data-key": key, on: { click } }, text);
   const last = (name) => app.status.series[name].at(-1);
-  const pressure = last("systolic") && last("diastolic") ? `${last("systolic")[1]}/${last("diastolic")[1]} mm Hg` : "not measured";
+  // both of one moment: the diastolic of another reading says nothing beside this systolic
+  const measured = Math.max(last("systolic")?.[0] ?? -Infinity, last("diastolic")?.[0] ?? -Infinity), then = (name) => (last(name)?.[0] === measured ? last(name)[1] : undefined);
+  const shown = pressure({ systolic_mmhg: then("systolic"), diastolic_mmhg: then("diastolic") });
   return [h("h1.visually-hidden", {}, "Checks"),
-    card("Body", {}, h("dl.facts", {}, h("dt", {}, "Blood pressure"), h("dd", {}, h("strong", {}, pressure), last("systolic") ? [" · ", h("span", { "data-since": last("systolic")[0] }), " ago"] : ""), h("dt", {}, "Heart rate"), h("dd", {}, String(last("heart_rate")?.[1] ?? "–")), h("dt", {}, "SpO₂"), h("dd", {}, last("spo2") ? `${last("spo2")[1]} %` : "–"), h("dt", {}, "MOAA/S"), h("dd", {}, String(last("moaas")?.[1] ?? "–"))),
+    card("Body", {}, h("dl.facts", {}, h("dt", {}, "Blood pressure"), h("dd", {}, h("strong", { "data-key": "pressure" }, shown ? `${shown} mm Hg` : "not measured"), shown ? [" · ", h("span", { "data-since": measured }), " ago"] : ""), h("dt", {}, "Heart rate"), h("dd", {}, String(last("heart_rate")?.[1] ?? "–")), h("dt", {}, "SpO₂"), h("dd", {}, last("spo2") ? `${last("spo2")[1]} %` : "–"), h("dt", {}, "MOAA/S"), h("dd", {}, String(last("moaas")?.[1] ?? "–"))),
       h("div.b-group", {}, button("vitals", "Vital signs…", () => vitals(app)), button("sedation", "MOAA/S…", () => sedation(app)))),
     card("Harm", {}, h("div.b-group", {}, button("adverse", "Adverse event…", () => adverseEvent(app)), button("medication", "Medication given…", () => medication(app)))),
     card("Scales", {}, h("div.b-group", {}, app.plan.scales.map((scale) => button(`scale-${scale.id}`, `${scale.name}…`, () => askScale(app, scale))))), use(app)];

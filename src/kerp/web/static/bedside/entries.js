@@ -4,18 +4,25 @@ import { choice, field, h, words } from "./dom.js";
 import { form } from "./dialogs.js";
 import { number, typed } from "./numbers.js";
 
+// 128/79; one alone is said with a question mark for the other, as in the advice.
+export const pressure = ({ systolic_mmhg: high, diastolic_mmhg: low }) => (high === undefined && low === undefined ? "" : `${high ?? "?"}/${low ?? "?"}`);
+
 export function vitals(app) {
   const box = (name, label, attributes) => field(label, number({ name, ...attributes }));
-  let position = "";
+  let position = "", askedAbout = "";
   return form("Vital signs", [h("div.b-grid2", {}, box("systolic_mmhg", "Systolic (mm Hg)", { min: 0, max: 400 }), box("diastolic_mmhg", "Diastolic (mm Hg)", { min: 0, max: 400 }), box("heart_rate_per_min", "Heart rate (/min)", { min: 0, max: 400 }), box("spo2_pct", "SpO₂ (%)", { min: 0, max: 100 }), box("respiratory_rate_per_min", "Breaths (/min)", { min: 0, max: 150 })),
     field("Position", choice("Position", [["sitting", "Sitting"], ["lying", "Lying"], ["", "Other"]], position, (chosen) => { position = chosen; }))],
   (_, node) => {
     const names = ["systolic_mmhg", "diastolic_mmhg", "heart_rate_per_min", "spo2_pct", "respiratory_rate_per_min"];
     const event = Object.fromEntries(names.map((name) => [name, typed(node, name, false)]).filter(([, given]) => given !== null));
     if (!Object.keys(event).length) return "Nothing was typed.";
-    if ((event.systolic_mmhg === undefined) !== (event.diastolic_mmhg === undefined)) return "Systolic and diastolic go together.";
-    if (event.systolic_mmhg !== undefined && event.systolic_mmhg <= event.diastolic_mmhg) return "Systolic is above diastolic.";
-    const shown = [event.systolic_mmhg ? `${event.systolic_mmhg}/${event.diastolic_mmhg}` : "", event.spo2_pct ? `SpO₂ ${event.spo2_pct}` : ""].filter(Boolean).join(", ");
+    const half = (event.systolic_mmhg === undefined) !== (event.diastolic_mmhg === undefined), only = pressure(event);
+    if (half && askedAbout !== only) { // a cuff may give one of the two: a fact is asked about once, never refused
+      askedAbout = only;
+      return `Only ${only} was typed. If the other was not measured, tap Record once more.`;
+    }
+    if (event.systolic_mmhg <= event.diastolic_mmhg) return "Systolic is above diastolic.";
+    const shown = [only, event.spo2_pct ? `SpO₂ ${event.spo2_pct}` : ""].filter(Boolean).join(", ");
     app.record({ type: "vitals", ...event, position }, { text: `Vital signs ${shown}` });
     return undefined;
   });
