@@ -287,4 +287,4 @@ def _afternoon_and_week(monday, nurse, therapist, prescriber):
         assert one.foreign == []
 
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = pytest.mark.timeout(900)

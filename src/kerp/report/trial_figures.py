@@ -104,7 +104,7 @@ def responses(data: Data) -> Figure:
             }
             axis.bar(places, heights, width, yerr=errors, label=rule, linewidth=0.6, **style)
         axis.set(xticks=range(len(arms)), xticklabels=[arm["id"] for arm in arms], ylim=(0, 1), ylabel="share")
-        axis.legend(frameon=False, ncols=max(len(rules), 1), loc="upper center", bbox_to_anchor=(0.5, 1.16))
+        axis.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.02))  # in a row they are cut
 
     rows = [
         (arm["id"], rule, f"{f['value']:.3f}", f"{f['mcse']:.4f}")
@@ -115,7 +115,7 @@ def responses(data: Data) -> Figure:
     where = f"Responders at the endpoint in the world '{world['scenario']}'"
     caption = f"{where}, by each definition; a missing endpoint is no response."
     description = "; ".join(f"{arm} {rule}: {share}" for arm, rule, share, _ in rows)
-    return Figure(_svg(draw, (7.0, 3.4), "responses"), caption, description, (numbers,))
+    return Figure(_svg(draw, (7.0, 3.6), "responses"), caption, description, (numbers,))
 
 
 def _complement(figure: Data) -> dict[str, float]:
