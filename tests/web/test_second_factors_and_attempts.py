@@ -141,7 +141,7 @@ def test_a_restart_of_the_server_forgets_no_failed_sign_in(serving, tmp_path):
     for _ in range(5):
         assert "are not correct" in tried(first, "wrong")
     first.stop()
-    second = serving(data)
+    second = serving(data, "--demo")
     page = tried(second, "demonstration")
     assert "Too many failed login attempts" in page, re.sub(r"<[^>]+>|\s+", " ", page)[-900:]
 
