@@ -12,6 +12,8 @@ from kerp.cli.main import cli
 from kerp.evidence.references import references
 from kerp.learning.priors import priors
 from kerp.learning.registry import catalogue, model
+from kerp.patient.draw import blocks
+from kerp.simulate.population.timing import TimingRequest, coupling_sets, surface, worlds
 
 
 def run(*arguments):
@@ -32,6 +34,7 @@ def test_a_model_shows_equations_lines_priors_and_what_it_predicts():
     parameters = {one["id"]: one for one in data["parameters"]}
     assert parameters["kappa_c"]["prior"].endswith("at or below 0")
     assert parameters["kappa_c"]["mark"] == "assumed"
+    assert {"EC50", "tau_on", "tau_off", "r"} <= set(parameters)
     assert "core" in run("model", "list").output
 
 
@@ -84,9 +87,33 @@ def test_the_timing_surface_is_reported_whole_with_its_error():
     )
     assert data["offsets_min"] == [-10, 50]
     assert set(data["couplings"]) == {"none", "acute-gain", "acute-loss", "delayed-gain", "block"}
-    for surface in data["couplings"].values():
-        assert len(surface["gain_points"]) == 2
-        assert all(0 < se < 2 for row in surface["gain_se"] for se in row)
+    for one in data["couplings"].values():
+        assert len(one["gain_points"]) == 2
+        assert all(0 < se < 2 for row in one["gain_se"] for se in row)
+
+
+def test_the_surface_shows_only_worlds_that_the_model_can_be_in():
+    shown = {one: set(worlds(model(one))) for one in ("core", "concurrent", "sequential", "block")}
+    assert shown["core"] == set(coupling_sets())
+    assert shown["concurrent"] == {"none", "acute-gain", "acute-loss"}
+    assert shown["sequential"] == {"none", "delayed-gain"}
+    assert shown["block"] == {"none", "acute-loss", "delayed-gain", "block"}
+    assert worlds(model("linear-null")) == {"none": (model("linear-null").card.title, {})}
+    request = TimingRequest(model("dissolution-only"), (0.0,), count=3, day=1)
+    assert set(surface(request).surfaces) == {"none"}
+
+
+def test_the_highest_distress_of_a_session_is_read_from_its_first_moment():
+    """An hour before the dose distress only falls: its highest is what the person came with."""
+    request = TimingRequest(model("core"), (-60.0,), session_min=50, count=20, day=1, fixed={"V0": 0.7, "psi": 0.3})
+    (people,) = blocks(20, 1, request.fixed)
+    came_with = 100 * 0.7 * (1 - people.traits["avoidance"]).mean()
+    assert surface(request).surfaces["none"].suds_max[0][0] == pytest.approx(came_with, rel=1e-9)
+
+
+def test_saline_has_a_duration_and_a_spray_a_strength():
+    assert "over 40 min" in run("arm", "show", "placebo").output
+    assert "3 devices of 28 mg" in run("arm", "show", "nasal-repeated").output
 
 
 def test_identify_says_what_a_design_would_teach():
@@ -118,6 +145,13 @@ def test_identify_says_what_a_design_would_teach():
         (("arm", "timing", "--offsets", "0:60"), "from:to:step"),
         (("arm", "timing", "--offsets", "0:10:5", "--dose", "x"), "doses"),
         (("arm", "timing", "--offsets", "0:10:5", "--dose", "9"), "out of range"),
+        (("arm", "timing", "--offsets", "0:10:5", "--dose", ","), "no dose"),
+        (("arm", "timing", "--offsets", "0:10:5", "--dose", "0.5,0.5"), "one twice"),
+        (("arm", "timing", "--offsets", "0:10:5", "--set", "kappa_a=0.3"), "worlds of the surface"),
+        (("arm", "compare", "--arms", "placebo", "--model", "dissolution-only", "--set", "kappa_p=0.6"), "holds"),
+        (("arm", "compare", "--arms", "placebo", "--model", "block", "--set", "kappa_c=1"), "0 or below"),
+        (("arm", "compare", "--arms", "placebo", "--typical", "--set", "omega=0.5"), "does not read"),
+        (("fit", "identify", "--design", "two-arm-ybocs", "--model", "sequential", "--set", "kappa_a=1"), "holds"),
         (("patient", "draw", "--n", -4, "--seed", 1, "--out", "people.csv"), "out of range"),
         (("fit", "identify", "--design", "two-arm"), "two-arm-ybocs"),
     ],

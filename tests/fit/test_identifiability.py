@@ -160,3 +160,25 @@ def test_a_number_of_people_out_of_range_is_refused(n):
 def test_an_unknown_design_is_refused_with_the_nearest():
     with pytest.raises(UnknownIdError, match="four-infusions"):
         load_design("four-infusion")
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("arms = 3", "wrong kind"),
+        ('arms = ["sequential"]', "wrong kind"),
+        ("measures = 3", "wrong kind"),
+        ("[measures]\nybocs = 2.3", "wrong kind"),
+        ('[[arms]]\nschedule = "sequential"\npeople = 2.5\n[measures.ybocs]\nsd_points = 2', "whole"),
+    ],
+)
+def test_a_design_of_another_form_is_refused_with_its_line(text, word):
+    with pytest.raises(KerpError, match=word) as caught:
+        parse_design(parse_toml(text, where="d.toml"), "d")
+    assert all(fault.line for fault in caught.value.faults)
+
+
+def test_measures_that_an_arm_cannot_give_are_refused():
+    design = Design("d", "d", (Arm(load_schedule("placebo"), 5),), (Measure("suds", 12, 10),))
+    with pytest.raises(KerpError, match="no data in this arm"):
+        identify(design, CORE)

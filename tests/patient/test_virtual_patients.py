@@ -95,6 +95,20 @@ def test_a_cell_that_nobody_can_have_is_named_by_row_and_column(tmp_path, drawn,
     assert caught.value.faults[0].allowed
 
 
+def test_a_constant_is_one_number_for_everyone_and_adherence_a_trait(tmp_path, drawn):
+    path = tmp_path / "people.csv"
+    lines = as_csv(drawn.rows(slice(0, 3))).splitlines()
+    path.write_text("\n".join(f"{line},{cell}" for line, cell in zip(lines, ("EC50", 90, 90, 100), strict=True)))
+    with pytest.raises(KerpError, match="one number for everyone") as caught:
+        read_population(path)
+    assert "row 3, column EC50" in str(caught.value)
+    path.write_text("\n".join(f"{line},{cell}" for line, cell in zip(lines, ("EC50", 90, 90, 90), strict=True)))
+    assert read_population(path).parameters["EC50"].tolist() == [90, 90, 90]
+    path.write_text("\n".join(f"{line},{cell}" for line, cell in zip(lines, ("r", 1, 1, 1), strict=True)))
+    with pytest.raises(KerpError, match="adherence_logit"):
+        read_population(path)
+
+
 def test_a_patient_file_without_a_parameter_is_refused_not_filled_in(tmp_path, drawn):
     lines = [line.split(",") for line in as_csv(drawn.rows(slice(0, 3))).splitlines()]
     place = lines[0].index("kappa_c")

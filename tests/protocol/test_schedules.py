@@ -139,3 +139,33 @@ def test_pinning_touches_nothing_but_the_digests():
 def test_an_unknown_arm_is_refused_with_the_nearest_ones():
     with pytest.raises(UnknownIdError, match="sequential"):
         load_schedule("sequental")
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("[[session]]\nday = [1]\nlength_min = 60\n", "session[0].day"),
+        ("[[session]]\nlength_min = 60\n", "session[0].days"),
+        ("[[session]]\ndays = 1\nlength_min = 60\n", "session[0].days"),
+        ("[[session]]\ndays = [1]\nlength_min = 60\nintensity = 0.5\n", "session[0].intensity"),
+        ('[[session]]\ndays = [1]\nlength_min = 60\nmark = "sure"\n', "session[0].mark"),
+        (DOSE.format(days="0").replace("iv_infusion", "nasal_spray") + "devices = 2.5\n", "dose[0].devices"),
+        ("[mct]\ndays = 3\n", "mct.days"),
+        ("[ybocs]\ndays = [0, 60]\n", "ybocs"),
+        ("[mct]\ndays = [43]\n", "mct"),
+        ("[ocdvas]\nat = [20]\n", "ocdvas.at"),
+        ("[protocol]\nid = 3\n", "protocol"),
+    ],
+)
+def test_what_a_schedule_does_not_know_is_refused_and_never_passed_over(tmp_path, text, field):
+    with pytest.raises(KerpError) as caught:
+        read_schedule(written(tmp_path, text))
+    assert field in {fault.field for fault in caught.value.faults}
+
+
+@pytest.mark.parametrize("text", ["dose = 3", 'session = ["x"]', "mct = 3", "follow_up = 42", "claims = 3"])
+def test_a_schedule_of_another_form_is_refused(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(f'title = "t"\nidea = "i"\n{text}\n')
+    with pytest.raises(KerpError, match="wrong kind"):
+        read_schedule(path)

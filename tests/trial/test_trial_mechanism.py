@@ -97,6 +97,9 @@ def test_blocks_of_virtual_patients_are_fixed_by_the_design() -> None:
         ("core:kappa_z=1", "kappa_z"),
         ("core:kappa_a=99", "support"),
         ("core:V0=+", "no sign to choose"),
+        ("dissolution-only:kappa_p=0.6", "holds"),
+        ("block:kappa_c=+", "other side of 0"),
+        ("linear-null:kappa_a=-", "does not read"),
     ],
 )
 def test_a_mechanism_that_cannot_be_is_refused(text: str, message: str) -> None:

@@ -9,7 +9,7 @@ import click
 from kerp.cli.output import echo_json, echo_table, json_option
 
 if TYPE_CHECKING:
-    from kerp.protocol.schedule import Schedule
+    from kerp.protocol.schedule import PlannedDose, Schedule
     from kerp.simulate.population.compare import Comparison, Request
     from kerp.simulate.population.timing import Timing
 
@@ -61,7 +61,7 @@ def show_command(arm_id: str, as_json: bool) -> None:
         (
             f"{d.day:g}",
             d.agent,
-            f"{d.dose_mg_per_kg:g} mg/kg" if d.dose_mg_per_kg else f"{d.devices} devices",
+            _amount(d),
             "",
             d.protocol,
         )
@@ -75,6 +75,13 @@ def show_command(arm_id: str, as_json: bool) -> None:
         click.echo(f"equal contact time: {', '.join(one.same_contact_as)}")
     for name, digest in (one.digests or {}).items():
         click.echo(f"protocol {name} {digest}")
+
+
+def _amount(dose: PlannedDose) -> str:
+    """`0.5 mg/kg over 40 min`, `3 devices of 28 mg`; saline has a duration and no dose."""
+    if dose.route == "nasal_spray":
+        return f"{dose.devices} devices of {dose.device_mg:g} mg"
+    return f"{f'{dose.dose_mg_per_kg:g} mg/kg ' if dose.dose_mg_per_kg else ''}over {dose.duration_min:g} min"
 
 
 @arm.command("pin")

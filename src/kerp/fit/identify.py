@@ -15,7 +15,7 @@ import numpy as np
 
 from kerp.fit.measure import Arm, Design, Measure, expected
 from kerp.learning.contract import LearningModel
-from kerp.learning.priors import free_names, priors
+from kerp.learning.priors import fitting, free_names, priors
 from kerp.learning.scales import constant
 from kerp.patient.draw import reference_person
 from kerp.patient.record import Column
@@ -54,7 +54,7 @@ class Identified:
 
 def identify(design: Design, model: LearningModel, fixed: Mapping[str, float] | None = None) -> Identified:
     """Expected information of a design at the reference person (or at `fixed` values)."""
-    held = dict(fixed or {})
+    held = fitting(model, fixed or {})
     names = tuple(name for name in free_names(model) if name not in held)
     prior_sd = np.array([priors()[name].spread() for name in names])
     information = np.diag(1.0 / prior_sd**2)

@@ -91,6 +91,7 @@ def load_design(id_or_path: str, people: int | None = None) -> Design:
 def parse_design(document: TomlDocument, identifier: str) -> Design:
     """A design from parsed TOML; every fault with its line."""
     reader = _Reader(document)
+    reader.form()
     arms = [arm for index, table in enumerate(document.data.get("arms", [])) for arm in reader.arm(index, table)]
     measures = [
         one for kind, table in document.data.get("measures", {}).items() for one in reader.measure(kind, table)
@@ -111,18 +112,33 @@ class _Reader:
         self.document = document
         self.faults: list[Fault] = []
 
-    def number(self, table: Mapping[str, Any], key: str, path: tuple[str | int, ...], high: float) -> float:
+    def form(self) -> None:
+        """Arms are a list of tables, measures a table of tables; nothing can be read of any other form."""
+        arms, measures = self.document.data.get("arms", []), self.document.data.get("measures", {})
+        listed = isinstance(arms, list) and all(isinstance(arm, dict) for arm in arms)
+        named = isinstance(measures, dict) and all(isinstance(one, dict) for one in measures.values())
+        for key, ok, allowed in (("arms", listed, "[[arms]] tables"), ("measures", named, "[measures.KIND] tables")):
+            if not ok:
+                line = self.document.line_of((key,))
+                self.faults.append(Fault("this is of the wrong kind", self.document.where, line, key, "", allowed))
+        if self.faults:
+            raise KerpError(*self.faults)
+
+    def number(
+        self, table: Mapping[str, Any], key: str, path: tuple[str | int, ...], high: float, whole: bool = False
+    ) -> float:
         value = table.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= high:
-            return float(value)
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= high
+        if fits and not (whole and float(value) % 1):  # type: ignore[arg-type]
+            return float(value)  # type: ignore[arg-type]
         line = self.document.line_of((*path, key))
         field = dotted((*path, key))
-        message = "a number above 0 is expected"
+        message = f"a {'whole ' if whole else ''}number above 0 is expected"
         self.faults.append(Fault(message, self.document.where, line, field, str(value), f"0 to {high:g}"))
         return 1.0
 
     def arm(self, index: int, table: Mapping[str, Any]) -> Iterator[Arm]:
-        people = int(self.number(table, "people", ("arms", index), _MOST))
+        people = int(self.number(table, "people", ("arms", index), _MOST, whole=True))
         try:
             yield Arm(load_schedule(str(table.get("schedule", ""))), people)
         except KerpError as error:
@@ -175,6 +191,11 @@ def expected(
         for day in (day for day in schedule.rating_days if schedule.rating_valid(day)):
             week = latent(model, p, track, grid, np.array([day]), constant("ybocs", "window"))
             data.append((f"ybocs day {day:g}", day, measure.sd, week[:, 0].sum(axis=0)))
+    if not data:
+        message = "these measures give no data in this arm"
+        kinds = ", ".join(one.kind for one in design.measures)
+        ways = ("suds needs exposure sessions; ybocs needs visits with a week free of doses",)
+        raise KerpError(Fault(message, field=f"schedule {schedule.id}", found=kinds, ways_out=ways))
     names, days, sds, means = zip(*data, strict=True)
     table = np.array([np.broadcast_to(mean, (count,)) for mean in means])
     return Expected(names, np.array(days), np.array(sds), table)

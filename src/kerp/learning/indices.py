@@ -12,8 +12,8 @@ ABERRANT_UPDATE = (
     "ordinary drift (PAPER P35). A research index of the model; it does not diagnose."
 )
 PARADOXICAL = (
-    "Paradoxical-anxiety index: how much more probable a person's dissociative aversiveness is under the second "
-    "component of the prior than under the first (PAPER P37). A research index of the model; it does not diagnose."
+    "Paradoxical-anxiety index: the probability that a person's dissociative aversiveness belongs to the second "
+    "component of its prior (PAPER P37). A research index of the model; it does not diagnose."
 )
 
 

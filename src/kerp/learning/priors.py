@@ -199,3 +199,29 @@ def checked(values: Mapping[str, float], allowed: Collection[str] | None = None)
     if faults:
         raise KerpError(*faults)
     return dict(values)
+
+
+# Read outside the models: who is drawn and screened, how sessions are kept, how the drug and its window are driven.
+OUTSIDE = ("V0", "n0", "m", "r", "EC50", "tau_on", "tau_off", "dose_ref_iv", "dose_ref_nasal", "mct_factor")
+
+
+def fitting(model: LearningModel, values: Mapping[str, float]) -> dict[str, float]:
+    """`checked`, and nothing the model would pass over: what it does not read, holds, or keeps to one sign."""
+    card, read = model.card, names(model)
+    faults: list[Fault] = []
+    for name, value in checked(values).items():
+        held, sign, place = card.fixed.get(name), card.signs.get(name, 0), f"--set {name}"
+        ways = ("kerp model list",)
+        if name not in read and name not in OUTSIDE:
+            allowed = ", ".join(dict.fromkeys((*read, *OUTSIDE)))
+            faults.append(Fault(f"the model {card.id} does not read this parameter", field=place, allowed=allowed))
+        elif held is not None and value != held:
+            message = f"the model {card.id} holds this parameter"
+            faults.append(Fault(message, field=place, found=f"{value:g}", allowed=f"{held:g}", ways_out=ways))
+        elif value * sign < 0:
+            message = f"the model {card.id} keeps this parameter on one side of 0"
+            allowed = "0 or above" if sign > 0 else "0 or below"
+            faults.append(Fault(message, field=place, found=f"{value:g}", allowed=allowed, ways_out=ways))
+    if faults:
+        raise KerpError(*faults)
+    return dict(values)

@@ -16,6 +16,7 @@ from kerp.drug.population import Ancestry
 from kerp.learning.priors import FROM_PATIENT, priors
 from kerp.patient.pool import pool
 from kerp.patient.record import TEXT, TRAITS, Population
+from kerp.patient.values import EVERYONE
 
 _WHOLE = ("number", "drug_seed", "medication_free")
 _MOST_FAULTS = 50
@@ -63,7 +64,11 @@ def read_population(path: Path | str) -> Population:
 def _header_faults(header: list[str], where: str) -> Iterator[Fault]:
     known = set(TRAITS) | set(priors())
     for name in header:
-        if name not in known:
+        if name == "r":
+            yield Fault(
+                "adherence is a trait of the person", where, 1, name, ways_out=("use the column adherence_logit",)
+            )
+        elif name not in known:
             yield Fault(
                 "this column is no trait and no parameter", where, 1, name, allowed="see kerp patient columns"
             )
@@ -84,6 +89,9 @@ def _cell_faults(header: list[str], body: list[list[str]], where: str) -> Iterat
             if allowed := _refused(name, cell):
                 what = "not an allowed word" if name in TEXT else "not an allowed number"
                 yield Fault(what, where, line, f"row {line - 1}, column {name}", cell, allowed)
+            elif name in EVERYONE and float(cell) != float(body[0][header.index(name)]):
+                what, first = "this constant is one number for everyone", body[0][header.index(name)]
+                yield Fault(what, where, line, f"row {line - 1}, column {name}", cell, f"{first}, as in row 1")
 
 
 def _refused(name: str, cell: str) -> str:

@@ -11,6 +11,8 @@ from kerp.learning.contract import LearningModel
 from kerp.learning.priors import names, priors
 from kerp.patient.record import Population
 
+EVERYONE = ("EC50", "tau_on", "tau_off", "dose_ref_iv", "dose_ref_nasal", "mct_factor")  # read by `constant_of`
+
 
 def values_of(model: LearningModel, people: Population, fixed: Mapping[str, float] | None = None) -> dict[str, Any]:
     """Every parameter the model reads, shaped (people,) or scalar; `fixed` wins over what was drawn."""

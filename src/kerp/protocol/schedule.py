@@ -22,6 +22,7 @@ from kerp.base.textfile import read_text, write_atomic
 from kerp.base.tomlfile import TomlDocument, dotted, read_toml
 from kerp.evidence.sourced import Mark
 from kerp.protocol.pins import TABLE, checked_pins, digests_of, pinned
+from kerp.protocol.schedule_form import form_faults
 
 FOLDER = "schedules"
 ROUTES = ("iv_infusion", "nasal_spray")
@@ -138,6 +139,8 @@ def resolved(schedule: Schedule) -> Schedule:
 
 def parse_schedule(document: TomlDocument, identifier: str, *, pins: bool = True) -> Schedule:
     """A schedule from parsed TOML; `pins` False leaves the digests of its protocols unchecked."""
+    if faults := form_faults(document):
+        raise KerpError(*faults)
     reader = _Reader(document)
     data = document.data
     schedule = Schedule(
@@ -258,7 +261,9 @@ class _Reader:
         self._overlaps("session", [(s.day, s.end_day) for s in schedule.sessions], "two exposure sessions overlap")
         spans = [(d.day, d.day + d.minutes / MIN_PER_DAY) for d in schedule.doses]
         self._overlaps("dose", spans, "a dose starts before the one before it has ended")
-        for kind, ends in (("session", [s.end_day for s in schedule.sessions]), ("dose", [e for _, e in spans])):
+        planned = {"session": [s.end_day for s in schedule.sessions], "dose": [end for _, end in spans]}
+        planned |= {"mct": list(schedule.mct_days), "ybocs": list(schedule.rating_days)}
+        for kind, ends in planned.items():
             if ends and max(ends) > schedule.follow_up_days:
                 self.fault(
                     "an event lies after the end of follow-up",

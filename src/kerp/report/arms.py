@@ -9,7 +9,7 @@ from typing import Any
 
 from kerp.base.textfile import write_atomic
 from kerp.learning.indices import ABERRANT_UPDATE, PARADOXICAL
-from kerp.learning.priors import names, priors
+from kerp.learning.priors import OUTSIDE, names, priors
 from kerp.report.figure import COLOURS, SOFT, STYLES, drawn
 from kerp.report.page import Facts, Figure, Listing, Page, Section, Table, Text, inline_svg, render
 from kerp.simulate.population.compare import ArmResult, Comparison
@@ -301,12 +301,20 @@ def _safety(result: Comparison) -> tuple[Any, ...]:
     return (Text(ABERRANT_UPDATE, "note"), Text(PARADOXICAL, "note"), table)
 
 
+def _prior(name: str, result: Comparison) -> str:
+    """The prior that was drawn from, or what the model or the reader put in its place."""
+    request = result.request
+    held = dict(request.model.card.fixed) | dict(request.fixed)
+    sign = {1: ", at or above 0", -1: ", at or below 0"}.get(request.model.card.signs.get(name, 0), "")
+    return f"held at {held[name]:g}" if name in held else priors()[name].text() + sign
+
+
 def _assumptions(result: Comparison) -> tuple[Any, ...]:
     model, book = result.request.model, priors()
     rows = [
-        (name, book[name].meaning, book[name].text(), book[name].typical.unit, str(book[name].typical.mark),
+        (name, book[name].meaning, _prior(name, result), book[name].typical.unit, str(book[name].typical.mark),
          book[name].typical.source)
-        for name in names(model)
+        for name in dict.fromkeys((*names(model), *OUTSIDE))
     ]  # fmt: skip
     columns = ("parameter", "meaning", "prior", "unit", "mark", "source")
     equations = Listing([f"{one.name}: {one.formula}" for one in model.card.equations])

@@ -113,8 +113,12 @@ def _load(axis: Any, result: Timing, d: int) -> None:
     shown = (
         (f"felt effect (mark {LIMITS['felt']:g} of 1)", result.felt[d], LIMITS["felt"]),
         (f"systolic rise (mark {LIMITS['systolic']:g} mmHg)", result.systolic_mmhg[d], LIMITS["systolic"]),
-        (f"highest SUDS (mark {LIMITS['SUDS']:g})", first.suds_max[d], LIMITS["SUDS"]),
-        (f"sensitised (mark {100 * LIMITS['sensitised']:g} %)", first.sensitised[d], LIMITS["sensitised"]),
+        (f"highest SUDS, {first.title} (mark {LIMITS['SUDS']:g})", first.suds_max[d], LIMITS["SUDS"]),
+        (
+            f"sensitised, {first.title} (mark {100 * LIMITS['sensitised']:g} %)",
+            first.sensitised[d],
+            LIMITS["sensitised"],
+        ),
     )
     axis.axhline(1.0, color=SOFT, linewidth=0.9)
     for k, (label, values, mark) in enumerate(shown):
@@ -141,8 +145,9 @@ def _page(result: Timing, svg: str) -> Page:
     )
     figure = Figure(
         inline_svg(svg, "timing"),
-        "What one exposure session is worth by its start, in five worlds of couplings.",
-        "Points gained against the start of exposure, one line per set of couplings; below, load against marks.",
+        "What one exposure session is worth by its start, one line per world of couplings that this model can be in.",
+        "Points gained against the start of exposure, one line per set of couplings; below, load against marks, "
+        f"distress and sensitisation in the first world ({next(iter(result.surfaces.values())).title}).",
         (Table("The whole surface", COLUMNS, [tuple(row) for row in rows(result)], numeric=tuple(range(1, 9))),),
     )
     sections = (Section("surface", "The surface", (warning, facts, figure)),)

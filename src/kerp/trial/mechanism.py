@@ -17,7 +17,8 @@ from scipy.special import expit
 from kerp.base.errors import Fault, KerpError
 from kerp.base.seeds import Stream, generator
 from kerp.drug.route import devices_for, load_route
-from kerp.learning.priors import checked, priors
+from kerp.learning.contract import LearningModel
+from kerp.learning.priors import fitting, names, priors
 from kerp.learning.registry import model as learning_model
 from kerp.learning.scales import constant, ybocs_mean
 from kerp.patient.draw import draw as draw_people
@@ -63,7 +64,7 @@ class Patients:
 def mechanism(text: str) -> Mechanism:
     """Read `core:kappa_a=0.8,kappa_c=-`; an unknown model, parameter or value is refused with what is known."""
     name, _, rest = text.partition(":")
-    learning_model(name)
+    model = learning_model(name)
     fixed: dict[str, float] = {}
     signs: dict[str, int] = {}
     for part in (piece for piece in rest.split(",") if piece):
@@ -75,13 +76,21 @@ def mechanism(text: str) -> Mechanism:
         else:
             allowed = "parameter=number, parameter=+ or parameter=-"
             raise KerpError(Fault("this is no setting of a parameter", field="model", found=part, allowed=allowed))
-    checked(fixed)
+    fitting(model, fixed)
     if unsigned := sorted(name for name in signs if name not in priors() or priors()[name].lower >= 0):
         allowed = ", ".join(name for name, prior in priors().items() if prior.lower < 0)
         raise KerpError(
             Fault("this parameter has no sign to choose", "", None, "model", ", ".join(unsigned), allowed)
         )
+    if against := sorted(one for one, sign in signs.items() if not _can_have(model, one, sign)):
+        message = f"the model {name} does not read this parameter, holds it, or keeps it on the other side of 0"
+        raise KerpError(Fault(message, field="model", found=", ".join(against), ways_out=("kerp model list",)))
     return Mechanism(name, tuple(sorted(fixed.items())), tuple(sorted(signs.items())))
+
+
+def _can_have(model: LearningModel, name: str, sign: int) -> bool:
+    card = model.card
+    return name in names(model) and name not in card.fixed and card.signs.get(name, sign) == sign
 
 
 def _is_number(text: str) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from kerp.learning.contract import Inputs, LearningModel, Phase
 from kerp.learning.indices import aberrant_update_hours, paradoxical_probability
+from kerp.learning.priors import fitting
 from kerp.patient.draw import BLOCK, blocks, reference_person
 from kerp.patient.record import Column, Population
 from kerp.patient.response import DrugInputs, drug_inputs, response
@@ -87,6 +88,7 @@ class Comparison:
 
 def compare(request: Request, progress: Callable[[int, int], None] | None = None) -> Comparison:
     """Run every arm on the same people. `progress(done, all)` counts blocks of people times arms."""
+    fitting(request.model, request.fixed)
     tallies = [_Tally(request, arm) for arm in request.arms]
     total = len(tallies) * ((people_in(request) - 1) // BLOCK + 1)
     done = 0

@@ -16,6 +16,7 @@ from kerp.base.data import path_of
 from kerp.base.errors import Fault, KerpError
 from kerp.base.tomlfile import read_toml
 from kerp.learning.contract import LearningModel
+from kerp.learning.priors import fitting, names
 from kerp.patient.draw import BLOCK, blocks
 from kerp.patient.record import Column, Population
 from kerp.patient.response import DrugInputs, drug_inputs, pressure_over_baseline, response
@@ -27,6 +28,7 @@ from kerp.simulate.population.outcome import latent, session_signals
 from kerp.simulate.population.process import Block, Processes, conduct
 from kerp.simulate.population.spread import Spread
 
+_COUPLINGS = ("kappa_a", "kappa_c", "kappa_p")
 _DURATION_MIN = 40.0  # of the infusion, PAPER P27
 _WHO_STAYS = Processes(dropout=False, intolerance=False)  # one session: nobody has left yet
 
@@ -74,8 +76,19 @@ class Timing:
 def coupling_sets() -> dict[str, tuple[str, dict[str, float]]]:
     """Title and values of each set of couplings, from `data/priors/couplings.toml`."""
     tables = read_toml(path_of("priors", "couplings")).data["sets"]
-    names = ("kappa_a", "kappa_c", "kappa_p")
-    return {key: (table["title"], {name: float(table[name]) for name in names}) for key, table in tables.items()}
+    return {key: (table["title"], {name: float(table[name]) for name in _COUPLINGS}) for key, table in tables.items()}
+
+
+def worlds(model: LearningModel) -> dict[str, tuple[str, dict[str, float]]]:
+    """The sets of couplings that this model can be in; a coupling it does not read or holds is not set."""
+    card, read = model.card, names(model)
+    found: dict[str, tuple[str, dict[str, float]]] = {}
+    for key, (title, couplings) in coupling_sets().items():
+        free = {name: value for name, value in couplings.items() if name in read and name not in card.fixed}
+        same = all(value == card.fixed.get(name, 0.0) for name, value in couplings.items() if name not in free)
+        if same and all(value * card.signs.get(name, 0) >= 0 for name, value in free.items()):
+            found[key] = (title if set(couplings) & set(read) else card.title, free)
+    return found
 
 
 def offsets_of(text: str) -> tuple[float, ...]:
@@ -98,7 +111,7 @@ def surface(request: TimingRequest, progress: Callable[[int, int], None] | None 
     _check(request)
     shape = len(request.doses_mg_per_kg), len(request.offsets_min)
     places = [(d, o) for d in range(shape[0]) for o in range(shape[1])]
-    sets = coupling_sets()
+    sets = worlds(request.model)
     tally = {name: _Tally(shape) for name in sets}
     felt, pressure, plain = _Tally(shape), _Tally(shape), Spread(1, -40.0, 40.0)
     people_blocks = (request.count - 1) // BLOCK + 1
@@ -121,6 +134,13 @@ def _check(request: TimingRequest) -> None:
         for dose in request.doses_mg_per_kg
         if not 0 < dose <= 2
     ]
+    if not request.doses_mg_per_kg or len(set(request.doses_mg_per_kg)) < len(request.doses_mg_per_kg):
+        found = ",".join(f"{dose:g}" for dose in request.doses_mg_per_kg)
+        faults.append(Fault("no dose is named, or one twice", field="--dose", found=found, allowed="each dose once"))
+    if chosen := sorted(set(fitting(request.model, request.fixed or {})) & set(_COUPLINGS)):
+        message = "the couplings are what the worlds of the surface set"
+        ways = ("kerp arm compare --set asks about one world",)
+        faults.append(Fault(message, field="--set", found=", ".join(chosen), ways_out=ways))
     if not 1 <= request.day <= 120:
         faults.append(Fault("the day is out of range", field="--day", found=str(request.day), allowed="1 to 120"))
     last = max(request.offsets_min) + request.session_min
@@ -183,11 +203,12 @@ def _place(
 ) -> None:
     arm = _arm(request, dose, offset)
     grid = build(arm, until_day=float(request.day))
-    drug = drug_inputs(people, arm, grid.moments(grid.in_sessions()), None, request.fixed, response(people, arm))
-    rows = 2 * grid.count + 1 + np.arange(len(grid.in_sessions()))
+    watch = _watched(grid)
+    drug = drug_inputs(people, arm, grid.moments(watch), None, request.fixed, response(people, arm))
+    rows = 2 * grid.count + 1 + np.arange(len(watch))
     felt.add(drug.F[rows].max(axis=0))
     pressure.add(_systolic(people, arm, grid))
-    for name, (_, couplings) in coupling_sets().items():
+    for name, (_, couplings) in worlds(request.model).items():
         cells[name].add(*_gain(request, people, block, arm, couplings, grid, drug))
 
 
@@ -202,7 +223,7 @@ def _gain(
 ) -> tuple[Column, Column, Column]:
     """Points gained by the session, highest SUDS, and whether it sensitised, per person."""
     grid = grid or build(arm, until_day=float(request.day))
-    watch = grid.in_sessions()
+    watch = _watched(grid)
     drug = drug or drug_inputs(people, arm, grid.moments(watch))
     held = dict(request.fixed or {}) | dict(couplings)
     held.pop("r", None)
@@ -212,9 +233,15 @@ def _gain(
     day = np.array([float(request.day)])
     tracks = [stepping.run(request.model, p, grid, drug, doing, 1.0, watch) for doing in (with_it, without)]
     totals = [latent(request.model, p, track, grid, day)[:, 0].sum(axis=0) for track in tracks]
-    shown = session_signals(request.model, p, tracks[0], grid, drug, with_it)
+    shown = session_signals(request.model, p, tracks[0], grid, drug, with_it, (0,) * len(watch))
     sensitised = np.any(shown.lam > shown.V, axis=0).astype(float)
     return totals[1] - totals[0], 100.0 * shown.D.max(axis=0), sensitised
+
+
+def _watched(grid: Grid) -> tuple[int, ...]:
+    """The start of the session and the end of each of its panels: distress is often highest at the start."""
+    inside = grid.in_sessions()
+    return (inside[0] - 1, *inside)
 
 
 def _systolic(people: Population, arm: Schedule, grid: Grid) -> Column:
