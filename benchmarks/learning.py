@@ -10,6 +10,7 @@ import os
 import resource
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -34,7 +35,7 @@ TOLERANCE = {"rtol": 1e-6, "atol": 1e-8, "mxstep": 10_000}
 
 
 def run() -> list[Row]:
-    return [*growth(), *speed_job()]  # growth first: its memory peak is then its own
+    return [*growth(), *growth_in_days(), *speed_job()]  # growth first: its memory peak is then its own
 
 
 def speed_job() -> list[Row]:
@@ -212,4 +213,18 @@ def growth() -> list[Row]:
         linear = base * count
         name = f"{count:,} patients, drawn, dosed, summarised"
         rows.append(Row(name, seconds, "in proportion", linear, 0.7, note))
+    return rows
+
+
+def growth_in_days() -> list[Row]:
+    """Processor seconds as the course of the same people is followed for longer."""
+    arm, model = load_schedule("sequential"), model_of("core")
+    rows, base = [], 0.0
+    for days in (2 * DAYS, 4 * DAYS, 8 * DAYS):
+        start = time.process_time()
+        compare(Request((replace(arm, follow_up_days=days),), model, count=BLOCK, seed=1))
+        seconds = time.process_time() - start
+        base = base or seconds / days
+        name = f"{BLOCK:,} patients followed for {days} days"
+        rows.append(Row(name, seconds, "in proportion", base * days, 0.7, "the dose and the sessions cost the same"))
     return rows

@@ -1,6 +1,6 @@
 # ruff: noqa: D103, E501 - a table row and a plotting call read best on one line; figure functions are named by their figure
 """Figures and measured values of docs/validation/mechanism.md. Run: python tools/figures_mechanism.py
-(equations only: --equations; cost of a growing population: --growth 1000000)
+(equations only: --equations; cost of a growing population: --growth 1000000; of a longer course: --days)
 
 The reference table is MODEL.md's, made by an independent Euler check with one-minute steps; the published arms come from
 `kerp evidence` tables. Nothing here is fitted.
@@ -358,6 +358,17 @@ def growth_rows(most: int) -> tuple[list[str], list[tuple[int, float, float]]]:
     return ["| people | processor time, s | per person, ms | peak memory, MiB |", "|---|---|---|---|", *rows], seen
 
 
+def day_rows() -> list[str]:
+    """The same people through the sequential arm, followed for longer and longer."""
+    rows = ["| days followed | processor time, s |", "|---|---|"]
+    for days in (42, 84, 168, 336):
+        arm = replace(load_schedule("sequential"), follow_up_days=days)
+        start = time.process_time()
+        compare(Request((arm,), model("core"), count=BLOCK, seed=1))
+        rows.append(f"| {days} | {time.process_time() - start:.1f} |")
+    return rows
+
+
 def figure_growth(seen: list[tuple[int, float, float]]) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(7.2, 2.8))
     people = [n for n, _, _ in seen]
@@ -409,6 +420,8 @@ def write_equations() -> None:
 if __name__ == "__main__":
     if "--growth" in sys.argv:
         write_growth(int(sys.argv[sys.argv.index("--growth") + 1]))
+    elif "--days" in sys.argv:
+        PAGE.write_text(put(PAGE.read_text(), "days", day_rows()))
     elif "--equations" in sys.argv:
         write_equations()
     else:

@@ -13,6 +13,7 @@ from kerp.patient.pool import pool
 from kerp.protocol.schedule import load_schedule
 from kerp.simulate.population.compare import Request, compare, walk
 from kerp.simulate.population.grid import build, window_weights
+from kerp.simulate.population.outcome import window_means
 from kerp.simulate.population.process import (
     Block,
     Processes,
@@ -144,6 +145,19 @@ def test_window_weights_add_up_and_the_time_before_the_start_counts_as_untreated
     weights, rest = window_weights(grid, 3.0, 7.0)
     assert weights.sum() + rest == pytest.approx(1.0)
     assert rest == pytest.approx(4 / 7)
+
+
+def test_the_mean_over_a_window_is_that_over_every_panel():
+    core, arm = CORE, load_schedule("concurrent-single")
+    grid, people = build(arm), draw(5, 3)
+    done = walk(Request((arm,), core), arm, people, Block(3, 0), grid)
+    for day, length in ((-5.0, 7.0), (0.0, 1.0), (3.0, 7.0), (20.5, 1 / 24), (42.0, 7.0)):
+        weights, rest = window_weights(grid, day, length)
+        at_rest = core.severity(np, done.track.rest, done.p)
+        found = window_means(core, done.p, done.track, grid, day, length)
+        for k, shown in enumerate((done.track.obsession, done.track.compulsion)):
+            whole = sum(weight * row for weight, row in zip(weights, shown, strict=True)) + rest * at_rest[k]
+            assert np.allclose(found[k], whole, rtol=1e-12)
 
 
 def test_sites_move_ratings_but_not_who_is_enrolled():

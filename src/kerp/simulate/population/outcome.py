@@ -33,7 +33,10 @@ def window_means(model: LearningModel, p: Any, track: Trajectory, grid: Grid, da
     """Means of O and C over `length` days before `day`; the untreated rest counts before the start."""
     weights, rest = window_weights(grid, day, length)
     at_rest = model.severity(np, track.rest, p)
-    return weights @ track.obsession + rest * at_rest[0], weights @ track.compulsion + rest * at_rest[1]
+    used = np.flatnonzero(weights)  # one stretch: the cost of a day does not grow with the length of the course
+    inside = slice(used[0], used[-1] + 1) if used.size else slice(0)
+    o, c = (weights[inside] @ shown[inside] for shown in (track.obsession, track.compulsion))
+    return o + rest * at_rest[0], c + rest * at_rest[1]
 
 
 def latent(model: LearningModel, p: Any, track: Trajectory, grid: Grid, days: Column, length: float = 1.0) -> Column:
