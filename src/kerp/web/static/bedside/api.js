@@ -53,12 +53,17 @@ export class Api {
 
   // Entries of the outbox; the outcome of each that the server spoke of.
   async entries(place, device, entries) {
-    let answer = await this.post(place, device, entries);
-    if (answer.status === 403 && !answer.data.outcomes) { // a token of another sign-in
-      await this.renew();
-      answer = await this.post(place, device, entries);
-    }
+    const answer = await this.withToken(() => this.post(place, device, entries), ({ outcomes }) => outcomes);
     return this.outcomes(place, device, entries, answer);
+  }
+
+  // A page that was opened again knows no token until the server has spoken, and another sign-in has another: a refusal
+  // that says nothing of what was sent is asked once more with a fresh one.
+  async withToken(send, spokenOf) {
+    const answer = await send();
+    if (answer.status !== 403 || spokenOf(answer.data)) return answer;
+    await this.renew();
+    return send();
   }
 
   post(place, device, entries) {
@@ -77,7 +82,10 @@ export class Api {
 
   async renew() { this.csrf = (await this.get("status")).data.csrf ?? this.csrf; }
 
-  async request(body) { return this.call(this.base() + "requests", { body: { ...body, sent_wall_ms: Date.now() }, background: false }); }
+  request(body) {
+    const send = () => this.call(this.base() + "requests", { body: { ...body, sent_wall_ms: Date.now() }, background: false });
+    return this.withToken(send, ({ faults }) => faults);
+  }
 
   async unlock(password) {
     const answer = await fetch("/bedside/unlock", { method: "POST", headers: { "X-CSRFToken": this.csrf, Accept: "application/json" }, body: new URLSearchParams({ password }), credentials: "same-origin" });
