@@ -28,6 +28,7 @@ from kerp.trial.load import (
 )
 from kerp.trial.power import half_width, precision_n_per_arm
 from kerp.trial.sizing import costs, size_for
+from kerp.trial.wording import COMPUTED_BY
 
 PUBLISHED_SIZES = [("timing-two-arm", 34), ("timing-2x2", 128), ("four-arm", 68), ("five-arm", 85)]
 SHIPPED = design_ids()
@@ -95,10 +96,25 @@ def test_arms_of_the_primary_contrast_have_equal_contact_time(design: str) -> No
     assert len({contact_min(arm) for arm in compared}) == 1
 
 
-def test_the_mechanisms_own_effect_costs_hundreds_to_thousands() -> None:
+def test_the_effect_assumed_for_planning_costs_hundreds_to_thousands() -> None:
     found = load_design("timing-two-arm")
     low, high, hopeful = costs(found, load_planning(found.planning)).mechanism
     assert 100 < hopeful.n_total < 1000 < high.n_total < low.n_total < 10_000
+
+
+def test_what_the_engine_gives_over_the_prior_is_said_beside_what_is_assumed_with_its_command() -> None:
+    screen = " ".join(CliRunner().invoke(trial, ["show", "timing-two-arm"], catch_exceptions=False).output.split())
+    planning = load_planning("ybocs-ocd")
+    for item in (
+        planning.mechanism_computed,
+        planning.mechanism_computed_favours,
+        planning.mechanism_computed_opposes,
+    ):
+        assert f"{item.value:+.2f}" in screen
+        assert item.note.startswith("computed")
+    assert COMPUTED_BY in screen
+    assert f"costs {costs(load_design('timing-two-arm'), planning).computed.n_total:,} patients" in screen
+    assert "predicts" not in screen
 
 
 @pytest.mark.parametrize("command", [["show"], ["power"]])
@@ -107,7 +123,7 @@ def test_the_first_screen_says_what_an_interaction_and_the_mechanism_cost(comman
     screen = " ".join(CliRunner().invoke(trial, [*command, design], catch_exceptions=False).output.split())
     assert "interaction" in screen
     assert "16 times" in screen
-    assert "The mechanism itself predicts 0.5 to 1 points" in screen
+    assert "Assumed: concurrent and sequential differ by 0.5 to 1 points" in screen
     for cost in ("two arms 34 and 1,224 to", "interaction 128 and 4,888 to", "four arms 68 and", "five arms 85 and"):
         assert cost in screen
 

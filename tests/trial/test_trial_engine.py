@@ -72,6 +72,18 @@ def test_error_rates_hold_with_the_designs_own_analysis_and_everything_that_goes
     assert found.not_converged.value < 0.01
 
 
+@pytest.mark.slow
+def test_what_the_planning_table_gives_as_computed_is_what_the_engine_gives() -> None:
+    design = load_design("timing-two-arm")
+    truths = [
+        truth_of(scenario, 1) for scenario in scenarios_for(design, PLANNING, ("core", "opposite"), None, Layers())
+    ]
+    stated = (PLANNING.mechanism_computed, PLANNING.mechanism_computed_favours, PLANNING.mechanism_computed_opposes)
+    assert [round(truth.contrasts[0], 2) for truth in truths] == [item.value for item in stated]
+    assert [round(truth.se[0], 2) for truth in truths] == [PLANNING.mechanism_computed_se.value] * 3
+    assert {truth.population for truth in truths} == {4096}
+
+
 def test_two_arm_ancova_agrees_with_the_analysis_room() -> None:
     design = fast("timing-two-arm")
     tables = simulate_block(Task(world(design, layers=Layers()), 3, 0, 40, (0.0,))).tables

@@ -164,7 +164,7 @@ def test_simulate_writes_result_report_and_blocks(tmp_path: Path) -> None:
     first = CliRunner().invoke(trial, [*arguments, str(tmp_path / "a")], catch_exceptions=False)
     words = " ".join(first.output.split())
     assert "16 times as much where the interaction is half the size" in words
-    assert "The mechanism itself predicts" in words
+    assert "Computed over the whole prior of the core model" in words
     again = CliRunner().invoke(trial, [*arguments, str(tmp_path / "b"), "--json"], catch_exceptions=False)
     written = json.loads((tmp_path / "a" / "result.json").read_text(encoding="utf-8"))
     assert json.loads(again.stdout) == written

@@ -156,7 +156,7 @@ def list_command(*, as_json: bool) -> None:
         (design.id, design.title, design.size.n_total, cost.per_residual_sd.n_total, _span(cost.mechanism[:2]))
         for design, cost in found
     ]
-    echo_table(["id", "design", "planned n", "n for 1 SD", "n for the mechanism's own effect"], rows)
+    echo_table(["id", "design", "planned n", "n for 1 SD", "n for the effect assumed of timing"], rows)
     click.echo("An interaction costs four times the patients of a plain difference of the same size: see timing-2x2.")
 
 

@@ -60,6 +60,8 @@ _NOTE = (
     "Differences are Y-BOCS points; negative is better for the arm with the positive weight. Type I error is "
     "measured with arm labels permuted in the same trials; safety stops and non-binding futility do not count there. "
     "A trial stopped for safety rejects nothing, so it counts against power. "
+    "The worlds of a run share patients and labels: their type I errors are one observation, not several; "
+    "with a few hundred trials a rate twice as high as stated is chance (see its standard error). "
     "Where the effect differs between trials, bias and coverage have no meaning."
 )
 

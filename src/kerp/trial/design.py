@@ -301,5 +301,9 @@ class Planning:
     rescue_rate: Sourced
     mechanism_effect_low: Sourced
     mechanism_effect_high: Sourced
+    mechanism_computed: Sourced
+    mechanism_computed_favours: Sourced
+    mechanism_computed_opposes: Sourced
+    mechanism_computed_se: Sourced
     assurance_mean: Sourced
     assurance_sd: Sourced

@@ -1,4 +1,4 @@
-"""What a design costs: total sizes by closed form, and what the mechanism's own effect would cost."""
+"""What a design costs: total sizes by closed form, and what an effect as small as the mechanism's would cost."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ COMPARISONS: dict[str, tuple[float, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """Patients in all for one comparison: for 1 residual SD, and for the mechanism's larger and smaller effect."""
+    """Patients in all for one comparison: for 1 residual SD, and for the larger and smaller effect assumed for it."""
 
     name: str
     per_residual_sd: int
@@ -63,17 +63,19 @@ class Beside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """What must be read first: the interaction, and the effect the mechanism itself predicts.
+    """What must be read first: the interaction, and an effect as small as the mechanism's.
 
     `interaction_times` is the size of the primary contrast relative to a plain difference of two equal arms;
-    `mechanism` is the answer for the mechanism's own effect, smallest first, and last once more for its larger effect
-    where baseline predicts the outcome well. `beside` are the four designs of fixed size, whatever this design is.
+    `mechanism` is the answer for the effect assumed for planning, smallest first, and last once more for the larger
+    where baseline predicts the outcome well; `computed` for the size of what the core model gives over its whole
+    prior. `beside` are the four designs of fixed size, whatever this design is.
     """
 
     per_residual_sd: SizeAnswer
     interaction_times: float
     interaction_n_total: int
     mechanism: tuple[SizeAnswer, ...]
+    computed: SizeAnswer
     beside: tuple[Beside, ...]
 
 
@@ -150,6 +152,7 @@ def costs(design: Design, planning: Planning, target: float = 0.8) -> Costs:
         interaction_times=variance_factor(design.weights(design.primary), design.shares) / 4.0,
         interaction_n_total=next(item.per_residual_sd for item in beside if "interaction" in item.name),
         mechanism=tuple(size_for(design, planning, effect, target) for effect in effects),
+        computed=size_for(design, planning, abs(planning.mechanism_computed.value) / sd, target),
         beside=beside,
     )
 

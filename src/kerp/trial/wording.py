@@ -9,10 +9,12 @@ from kerp.trial.power import half_width
 from kerp.trial.sizing import Costs, SizeAnswer, design_residual_sd
 
 _HUNDRED = 100.0
+# the run whose truths stand in the planning table as computed
+COMPUTED_BY = "kerp trial simulate timing-two-arm --model core --model opposite --seed 1 --replicates 2 --out DIR"
 
 
 def first_screen(design: Design, planning: Planning, cost: Costs) -> list[str]:
-    """What must be read before anything else: the interaction, and the mechanism's own effect."""
+    """What must be read before anything else: the interaction, and an effect as small as the mechanism's."""
     pilot = [precision_line(design, planning)] if design.size.by == "precision" else []
     return pilot + _cost_lines(planning, cost)
 
@@ -23,7 +25,8 @@ def _cost_lines(planning: Planning, cost: Costs) -> list[str]:
     return [
         f"{found} with {_percent(own.target)} power.",
         _interaction_line(cost),
-        _mechanism_line(planning, cost),
+        _assumed_line(planning, cost),
+        _computed_line(planning, cost),
         _beside_line(cost),
     ]
 
@@ -40,14 +43,33 @@ def _interaction_line(cost: Costs) -> str:
     return f"{head} {cost.interaction_n_total} patients for 1 SD in a 2x2, {tail}"
 
 
-def _mechanism_line(planning: Planning, cost: Costs) -> str:
+def _assumed_line(planning: Planning, cost: Costs) -> str:
     sd = design_residual_sd(planning)
     low, high = planning.mechanism_effect_low.value, planning.mechanism_effect_high.value
     most, few, hopeful = (f"{answer.n_total:,}" for answer in cost.mechanism)
     correlation = planning.baseline_endpoint_correlation_high.value
-    effect = f"{low:g} to {high:g} points ({low / sd:.2f} to {high / sd:.2f} SD)"
-    head = f"The mechanism itself predicts {effect} for one session of ten under the drug: {few} to {most} patients"
-    return f"{head} ({hopeful} at best, if baseline and outcome correlate {correlation:g})."
+    effect = f"{low:g} to {high:g} points ({low / sd:.2f} to {high / sd:.2f} SD), in either direction,"
+    head = f"Assumed: concurrent and sequential differ by {effect} with one session of ten under the drug: {few} to"
+    tail = f"{most} patients ({hopeful} at best, if baseline and outcome correlate {correlation:g})."
+    return f"{head} {tail} That is one reference person with couplings set, not what their priors say."
+
+
+def _computed_line(planning: Planning, cost: Costs) -> str:
+    whole, helps, opposes = (
+        f"{item.value:+.2f}"
+        for item in (
+            planning.mechanism_computed,
+            planning.mechanism_computed_favours,
+            planning.mechanism_computed_opposes,
+        )
+    )
+    head = f"Computed over the whole prior of the core model: concurrent minus sequential {whole} points at day 14 of"
+    signs = f"{helps} where both acute couplings help and {opposes} where both oppose"
+    error = f"(Monte-Carlo SE {planning.mechanism_computed_se.value:g}; above 0 concurrent is worse)"
+    cost_line = (
+        f"An effect of {abs(planning.mechanism_computed.value):g} points costs {cost.computed.n_total:,} patients."
+    )
+    return f"{head} timing-two-arm, {signs} {error}. {cost_line} Again by: {COMPUTED_BY}"
 
 
 def _beside_line(cost: Costs) -> str:
@@ -55,7 +77,7 @@ def _beside_line(cost: Costs) -> str:
         f"{item.name} {item.per_residual_sd} and {item.mechanism_high:,} to {item.mechanism_low:,}"
         for item in cost.beside
     ]
-    return "Design by design, for 1 residual SD and for the mechanism's own effect: " + "; ".join(parts) + "."
+    return "Design by design, for 1 residual SD and for the effect assumed above: " + "; ".join(parts) + "."
 
 
 def size_lines(answer: SizeAnswer) -> list[str]:
