@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from kerp.analysis import describe
+from kerp.analysis.contact import compare_contact
 from kerp.analysis.outcomes import long_columns, outcomes_of, response_counts
 from kerp.analysis.plan_file import changes_since, lock, plan_digest, plan_ids, plan_path, read_plan
 from kerp.analysis.tables import SCHEMA, read_tables
@@ -205,11 +206,20 @@ def test_all_faults_of_a_plan_are_listed_at_once_with_their_lines(tmp_path) -> N
         ('"farris2013.response"', '"farris.reponse"'),
         ("draws = 100", "draws = 1"),
         ('reference = "sequential"', 'reference = "concurrent"'),
+        ("tolerance_fraction = 0.05", "tolerance_fraction = 5.0"),
     )
     with pytest.raises(KerpError) as caught:
         read_plan(path)
     text = str(caught.value)
-    for message in ("primary day is no visit", "windows cross", "no such outcome rule", "two imputations", "itself"):
+    said = (
+        "primary day is no visit",
+        "windows cross",
+        "no such outcome rule",
+        "two imputations",
+        "itself",
+        "no share",
+    )
+    for message in said:
         assert message in text
     assert all(fault.line and fault.ways_out and fault.ways_out[0] for fault in caught.value.faults)
     assert "did you mean farris2013.response?" in text
@@ -282,3 +292,58 @@ def test_the_report_compares_contact_time_therapists_and_strata_between_the_arms
         if c["name"] == "stratum"
     )
     assert all(sum(by.values()) == 16 for by in strata["by_arm"].values())
+
+
+def test_the_report_warns_where_one_arm_had_more_contact_and_not_where_both_had_the_same(
+    tmp_path, write_trial
+) -> None:
+    folder = write_trial(per_arm=12)
+    equal = run(folder, "--plan", quick(tmp_path), "--out", tmp_path / "equal")
+    assert "UNEQUAL CONTACT" not in equal.output + (tmp_path / "equal" / "report.html").read_text()
+    sessions = folder / "sessions.csv"
+    arms = dict(line.split(",") for line in (folder / "allocation.csv").read_text().split())
+    lines = sessions.read_text().splitlines()
+    longer = [row.replace(",60", ",66") if arms.get(row.split(",")[0]) == "sequential" else row for row in lines]
+    sessions.write_text("\n".join(longer) + "\n")
+    outcome = run(folder, "--plan", quick(tmp_path), "--out", tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text()
+    said = "UNEQUAL CONTACT TIME: exposure per participant was 60 min in concurrent and 66 min in sequential"
+    for text in (outcome.output, page):
+        assert said in text
+        assert "cannot be read as an effect of timing" in text
+    contact = json.loads((tmp_path / "out" / "results.json").read_text())["contact"]
+    assert contact["share"] == pytest.approx(6 / 66)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "tolerance", "warned"),
+    [
+        ((60, 60), 0.0, ""),
+        ((60, 58), 0.05, ""),
+        ((60, 58), 0.0, "UNEQUAL"),
+        ((0, 0), 0.0, ""),
+        ((60, 0), 0.5, "100%"),
+    ],
+)
+def test_contact_is_unequal_beyond_the_tolerance_of_the_plan(minutes, tolerance, warned) -> None:
+    found = compare_contact(dict(zip("ab", map(float, minutes), strict=True)), "a", "b", tolerance)
+    assert warned in found.warning if warned else not found.warning
+
+
+def test_contact_that_nobody_recorded_is_not_called_equal() -> None:
+    found = compare_contact({"a": 60.0, "b": None}, "a", "b", 0.05)
+    assert found.share is None
+    assert "recorded in b: whether contact was equal is not known" in found.warning
+
+
+def test_a_visit_of_the_plan_that_nobody_has_an_outcome_of_is_said_beside_the_course(tmp_path, write_trial) -> None:
+    folder = write_trial(per_arm=12, leave=0.0)
+    scores = folder / "scores.csv"
+    kept = [line for line in scores.read_text().splitlines() if line.split(",")[1] != "42"]
+    scores.write_text("\n".join(kept) + "\n")
+    outcome = run(folder, "--plan", quick(tmp_path), "--out", tmp_path / "out")
+    said = "Day 42 is a visit of the plan and nobody has a valid Y-BOCS between days 38 and 49"
+    assert f"warning: {said}" in outcome.output
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert said in page
+    assert "Day 28 is a visit of the plan and nobody" not in page

@@ -58,27 +58,29 @@ def test_halving_the_grid_changes_the_ybocs_by_less_than_a_thousandth_of_a_point
 
 
 def moved_by_halving(arm, people, model_id="core"):
-    """Largest change of anyone's Y-BOCS on any day of the arm when every step is halved."""
+    """Largest change of each person's Y-BOCS on any day of the arm when every step is halved."""
     days = range(load_schedule(arm).follow_up_days + 1)
     both = (scores(arm, people, model_id, fineness, (20.0, 20.0), days) for fineness in (1, 2))
-    return np.abs(np.subtract(*both)).max()
+    return np.abs(np.subtract(*both)).max(axis=0)
 
 
 @pytest.mark.parametrize("arm", ["concurrent", "four-concurrent"])
 def test_halving_the_grid_moves_nobody_in_a_drawn_population_by_a_thousandth_of_a_point(arm):
-    assert moved_by_halving(arm, draw(300, 3)) < 1e-3
+    assert moved_by_halving(arm, draw(300, 3)).max() < 1e-3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("arm", schedule_ids())
 def test_halving_the_grid_moves_none_of_two_thousand_people_in_any_arm(arm):
-    assert moved_by_halving(arm, draw(2000, 3)) < 1e-3
+    moved = moved_by_halving(arm, draw(2000, 3))
+    assert moved.max() < 6e-4
+    assert np.quantile(moved, 0.95) < 2e-4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model_id", sorted(catalogue()))
 def test_halving_the_grid_moves_nobody_in_any_model(model_id):
-    assert moved_by_halving("four-concurrent", draw(500, 5), model_id) < 1e-3
+    assert moved_by_halving("four-concurrent", draw(500, 5), model_id).max() < 1e-3
 
 
 def test_placebo_stays_where_it_started_for_everyone():

@@ -145,6 +145,18 @@ def trajectories(tables: Tables, plan: Plan, outcomes: Outcomes) -> list[Data]:
     return rows
 
 
+def empty_visits(plan: Plan, outcomes: Outcomes) -> list[str]:
+    """Visits of the plan at which nobody has an outcome, in words: not held, or in no protocol of these logs."""
+    seen = {day for _, day in outcomes.observed}
+    return [
+        f"Day {visit.day:g} is a visit of the plan and nobody has a valid {plan.outcome.label} between days "
+        f"{visit.from_day:g} and {visit.to_day:g}: it was not held, or the protocol of these logs does not plan it. "
+        "Nothing is estimated there."
+        for visit in plan.outcome.visits
+        if visit.day not in seen
+    ]
+
+
 def _line(who: str, plan: Plan, outcomes: Outcomes) -> list[tuple[float, float]]:
     start = [(0.0, float(outcomes.baseline[who]["value"]))] if who in outcomes.baseline else []
     return start + [

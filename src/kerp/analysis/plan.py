@@ -102,6 +102,17 @@ class BlindingPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContactPlan:
+    """How far the arms' mean exposure times may lie apart, as a share of the longer, before the report warns."""
+
+    __pydantic_config__: ClassVar = _CLOSED
+    tolerance_fraction: float
+    source: str
+    mark: Mark
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:
     """A departure from the locked plan that the statistician declares."""
 
@@ -113,7 +124,7 @@ class Deviation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The whole plan. `deviations` are not part of what is locked."""
+    """The whole plan. `deviations` are not part of what is locked; without `contact` any difference warns."""
 
     __pydantic_config__: ClassVar = _CLOSED
     id: str
@@ -128,6 +139,7 @@ class Plan:
     response: ResponsePlan
     blinding: BlindingPlan
     design: str = ""
+    contact: ContactPlan | None = None
     deviations: tuple[Deviation, ...] = ()
 
     def as_estimand(self) -> Estimand:

@@ -122,6 +122,10 @@ def _content(plan: Plan) -> Iterator[_Contradiction]:
     if plan.sensitivity.draws < 2:
         message, found = "pooling needs at least two imputations", str(plan.sensitivity.draws)
         yield _Contradiction(("sensitivity", "draws"), message, found, "2 or more", "take 100")
+    if plan.contact and not 0.0 <= plan.contact.tolerance_fraction < 1.0:
+        message, found = "this is no share of the contact time", f"{plan.contact.tolerance_fraction:g}"
+        way = "take 0.05: half of one session of ten"
+        yield _Contradiction(("contact", "tolerance_fraction"), message, found, "0 up to, not including, 1", way)
     known = [f"{name}.{criterion.id}" for name in outcome_ids() for criterion in load_outcome(name).criteria]
     for number, criterion in enumerate(plan.response.criteria):
         if criterion not in known:

@@ -14,6 +14,7 @@ from kerp.analysis import describe
 from kerp.analysis.ancova import least_squares
 from kerp.analysis.blinding import WHY_NOT_ADJUSTED, Guess, bang_by_arm, belief_bias, tipping_belief
 from kerp.analysis.columns import Columns
+from kerp.analysis.contact import compare_contact
 from kerp.analysis.imputation import TITLES as ASSUMPTIONS
 from kerp.analysis.imputation import Assumption, Imputed, impute, tipping_point
 from kerp.analysis.mmrm import MmrmResult, fit_mmrm
@@ -59,6 +60,7 @@ def run_plan(tables: Tables, plan: Plan, changes: tuple[str, ...] = (), locked: 
     model = _or_reason(lambda: fit_mmrm(trial.long, _spec(plan)))
     fitted = model if isinstance(model, MmrmResult) else None
     primary = _primary(trial, fitted) if fitted else model
+    conduct = describe.conduct(tables, plan)
     return {
         "plan": plain(plan),
         "plan_digest": plan_digest(plan),
@@ -69,13 +71,15 @@ def run_plan(tables: Tables, plan: Plan, changes: tuple[str, ...] = (), locked: 
         "flow": describe.flow(tables, plan, outcomes),
         "baseline": describe.baseline_table(tables, plan, outcomes),
         "trajectories": describe.trajectories(tables, plan, outcomes),
+        "empty_visits": describe.empty_visits(plan, outcomes),
         "primary": primary,
         "supplementary": _supplementary(trial),
         "sensitivity": _sensitivity(trial, fitted),
         "response": [_response(item) for item in response_counts(tables, plan, outcomes)],
         "time_to_response": _or_reason(partial(_time_to_response, trial)),
         "safety": describe.safety(tables, plan),
-        "conduct": describe.conduct(tables, plan),
+        "conduct": conduct,
+        "contact": _contact(plan, conduct),
         "habituation": describe.habituation(tables, plan),
         "blinding": _blinding(trial, primary),
         "checks": describe.model_checks(fitted) if fitted else [],
@@ -94,6 +98,13 @@ def _check_arms(tables: Tables, plan: Plan) -> None:
     ]
     if faults:
         raise KerpError(*faults)
+
+
+def _contact(plan: Plan, conduct: Data) -> Data:
+    """Whether the arms had the same exposure time, and the warning where they had not."""
+    means = {arm: found["mean"] for arm, found in conduct["contact_min"].items()}
+    tolerance = plan.contact.tolerance_fraction if plan.contact else 0.0
+    return plain(compare_contact(means, plan.arms.compared, plan.arms.reference, tolerance))  # type: ignore[no-any-return]
 
 
 def _spec(plan: Plan) -> MmrmSpec:

@@ -170,6 +170,9 @@ def _show_plan(data: Any, out: str) -> None:
         click.echo(f"the primary estimate cannot be given: {data['primary']['reason']}")
     if not data["locked_digest"]:
         click.echo("note: the plan was not locked before this analysis (kerp analyse lock)")
+    for warning in (data["contact"]["warning"], *data["empty_visits"]):
+        if warning:
+            click.echo(f"warning: {warning}")
     for row in data["deviations"]:
         click.echo(f"departure from the plan: {row['kind']}: {row['what']}")
     click.echo(f"written: {out}/results.json and {out}/report.html")

@@ -27,11 +27,11 @@ def analysis_report(data: Data) -> str:
         Section("deviations", "Departures from the plan", (_deviations(data),)),
         Section("flow", "Participants", (figures.flow(data["flow"], data["screening"]),)),
         Section("baseline", "Baseline", tuple(_baseline(data["baseline"]))),
-        Section("trajectories", "Course of symptoms", (figures.trajectories(data["trajectories"], label),)),
+        Section("trajectories", "Course of symptoms", tuple(_course(data, label))),
         Section("primary", "Primary and sensitivity estimates", tuple(_estimates(data, label))),
         Section("response", "Response by every definition", tuple(_response(data["response"]))),
         Section("time", "Time to response", tuple(_time(data["time_to_response"]))),
-        Section("safety", "Safety", tuple(_safety(data["safety"], data["conduct"]))),
+        Section("safety", "Safety", tuple(_safety(data["safety"], data["conduct"], data["contact"]["warning"]))),
         Section("learning", "Distress within and between sessions", tuple(_habituation(data["habituation"]))),
         Section("blinding", "Blinding and belief", tuple(_blinding(data["blinding"]))),
         Section("checks", "Model checks", tuple(_checks(data))),
@@ -79,8 +79,15 @@ def _tally(counts: dict[str, int]) -> str:
     return "; ".join(f"{name} {n}" for name, n in counts.items()) or "not recorded"
 
 
+def _course(data: Data, label: str) -> Iterator[Any]:
+    yield from (Text(note, tone="warning") for note in data["empty_visits"])
+    yield figures.trajectories(data["trajectories"], label)
+
+
 def _estimates(data: Data, label: str) -> Iterator[Any]:
     primary = data["primary"]
+    if data["contact"]["warning"]:
+        yield Text(data["contact"]["warning"], tone="warning")
     if primary.get("method"):
         yield Text(primary["method"])
     if not primary.get("estimate"):
@@ -215,7 +222,7 @@ def _time(data: Data) -> Iterator[Any]:
     yield Table(caption, columns, rows, numeric=(1, 2, 3, 4), note=f"{verdict} {notes}".strip())
 
 
-def _safety(safety: Data, conduct: Data) -> Iterator[Any]:
+def _safety(safety: Data, conduct: Data, unequal: str) -> Iterator[Any]:
     arms = list(safety["people"])
     columns = ("", *(f"{arm} (n {safety['people'][arm]})" for arm in arms))
     for caption, key in (
@@ -235,7 +242,7 @@ def _safety(safety: Data, conduct: Data) -> Iterator[Any]:
     rows.append(("exposure per participant, min", *(_summary(conduct["contact_min"][arm]) for arm in arms)))
     rows.append(("therapists (participants seen)", *(_tally(conduct["therapists"][arm]) for arm in arms)))
     rows.append(("major protocol deviations", *(str(safety["major_deviations"][arm]) for arm in arms)))
-    yield Table("Vital signs and conduct", columns, rows)
+    yield Table("Vital signs and conduct", columns, rows, note=unequal)
 
 
 def _habituation(data: Data) -> Iterator[Any]:
