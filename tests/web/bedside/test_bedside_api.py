@@ -290,6 +290,17 @@ def test_a_request_whose_answer_was_lost_gets_the_same_yes(signed_in, team, nurs
     assert Entry.objects.filter(kind="ready_confirmed").count() == 1
 
 
+def test_a_request_whose_answer_was_lost_may_come_as_a_fact_under_its_id(signed_in, team, nurse):
+    prescriber, same = Device(signed_in("prescriber"), team.log), str(uuid.uuid4())
+    at = record.elapsed_ms(team.log, timezone.now())
+    assert prescriber.ask(ev.ReadyConfirmed(), override="rehearsal", id=same, occurred_ms=at)["accepted"]
+    outcome = prescriber.post(ev.ReadyConfirmed(), ids={0: same}, occurred=at).json()["outcomes"][0]
+    assert outcome["result"] == "known"
+    stands = Entry.objects.get(kind="ready_confirmed")
+    assert "consent_version" in stands.data()["event"]["missing"]  # written by the engine, not by the device
+    assert not Flag.objects.exists()
+
+
 def test_a_request_under_a_known_id_with_other_content_is_answered_409_and_flagged(signed_in, team, nurse):
     prescriber, same = Device(signed_in("prescriber"), team.log), str(uuid.uuid4())
     asked = {"id": same, "event": plain(ev.ExposureStarted(block="b1", item="door", modality=ev.Modality.OBJECT))}

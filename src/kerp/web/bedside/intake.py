@@ -109,7 +109,7 @@ def take(log: Log, session: str, person: Person, batch: BatchIn, standing: froze
 
 def _take(log: Log, session: str, person: Person, batch: BatchIn, one: EntryIn) -> Outcome:
     try:
-        submitted = _submitted(log, session, person, batch, one)
+        submitted = _as_it_stands(_submitted(log, session, person, batch, one))
         _check_what_was_seen(log, submitted)
         _check_dose(log, submitted)
         warnings = _warnings(log, submitted, person)
@@ -283,6 +283,14 @@ def _with_what_stood_against_it(event: Event, known: Entry) -> Event:
     if isinstance(event, Discharged) and isinstance(stands, Discharged):
         return replace(event, blockers=stands.blockers)
     return event
+
+
+def _as_it_stands(submitted: Submitted) -> Submitted:
+    """A fact under the id of a request whose answer was lost: what the engine wrote into that is no other content."""
+    if not isinstance(submitted.event, ReadyConfirmed | Discharged):
+        return submitted
+    stands = record.known(submitted.id)
+    return replace(submitted, event=_with_what_stood_against_it(submitted.event, stands)) if stands else submitted
 
 
 def _asked_too_long_ago(log: Log, now_ms: int, asked_ms: int | None) -> Reason | None:

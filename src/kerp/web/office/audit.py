@@ -18,6 +18,7 @@ from kerp.web.accounts.doors import needs, person_of
 from kerp.web.integrity import check_log
 from kerp.web.masking import KEPT, guess_ids, masked
 from kerp.web.models import AuditEvent, Entry, Participant, Person
+from kerp.web.office import acts
 from kerp.web.office.desk import log_of, participant_or_404
 from kerp.web.sight import RATER
 
@@ -38,9 +39,11 @@ def audit(request: HttpRequest) -> HttpResponse:
         rows = rows.exclude(subject__startswith="participant:")
     rows = rows.exclude(subject__in=_of_whom_one_rates(person))
     if wanted := request.GET.get("find", "").strip()[:60]:
-        rows = rows.filter(Q(actor__icontains=wanted) | Q(act__icontains=wanted) | Q(subject__icontains=wanted))
+        named = Q(actor__icontains=wanted) | Q(act__icontains=wanted) | Q(subject__icontains=wanted)
+        rows = rows.filter(named | Q(act__in=acts.meant(wanted)))
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "kerp/audit/audit.html", {"page": page, "find": wanted})
+    read = [(event, acts.said(event.act), *event.subject.partition(":")[::2]) for event in page]
+    return render(request, "kerp/audit/audit.html", {"page": page, "rows": read, "find": wanted})
 
 
 def _of_whom_one_rates(person: Person) -> list[str]:

@@ -31,6 +31,37 @@ def said(value: object) -> object:
     return value
 
 
+# What the pages of django-allauth say, as the rest of the office says it; a longer one comes before a part of it.
+_HOUSED = {
+    "Deactivate Authenticator App": "Remove the authenticator app",
+    "Activate Authenticator App": "Add an authenticator app",
+    "Two-Factor Authentication": "Second factor",
+    "two-factor authentication": "a second factor",
+    "Sign Out Other Sessions": "Sign out everywhere else",
+    "New Password (again)": "New password, once more",
+    "Authenticator App": "Authenticator app",
+    "Current Password": "Current password",
+    "Account Inactive": "Account closed",
+    "Change Password": "Change password",
+    "Recovery Codes": "Recovery codes",
+    "Confirm Access": "Is it still you?",
+    "New Password": "New password",
+    "IP Address": "IP address",
+    "Started At": "Began",
+    "Last seen at": "Last seen",
+    "Sign Out": "Sign out",
+    "Sign In": "Sign in",
+}
+
+
+@register.filter(is_safe=True)
+def housed(page: str) -> str:
+    """A page of django-allauth in the words of this office, sentence case."""
+    for theirs, ours in _HOUSED.items():
+        page = page.replace(theirs, ours)
+    return page
+
+
 _UNITS = ("_mmhg", "_per_min", "_pct", "_min")
 _SPELLED = {
     "sbp": "systolic pressure",
