@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 from collections import Counter
 from pathlib import Path
 
@@ -143,12 +144,8 @@ def test_the_psychotherapy_figures_are_those_of_metapsy():
 @pytest.mark.validate
 @pytest.mark.skipif(not NOTES.exists(), reason=f"{NOTES} is not here: tables not rebuilt")
 def test_the_tables_are_what_the_build_script_makes_of_the_notes(tmp_path, monkeypatch, capsys):
-    import importlib.util
-
-    path = Path(__file__).resolve().parents[2] / "tools" / "build_evidence.py"
-    spec = importlib.util.spec_from_file_location("build_evidence", path)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "tools")
+    tool = importlib.import_module("build_evidence")
     shipped = tool.OUT
     monkeypatch.setattr(tool, "OUT", tmp_path)
     tool.main(NOTES)
