@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 # Give an answer to every item of an instrument on an office page: the wanted one, or the first that is one.
 ANSWER = """(wanted) => {
   for (const group of document.querySelectorAll('fieldset.item')) {
@@ -24,6 +26,15 @@ def sent(page, text):
     with page.expect_navigation():
         page.click(f'main button:has-text("{text}")')
     assert page.query_selector("main .fault, main .faults") is None, page.inner_text("main")
+
+
+def until(page, expression, timeout_s=30.0):
+    """How long until this is true on the page, in seconds; nothing may wait inside it, by its policy."""
+    began = time.monotonic()
+    while not page.evaluate(expression):
+        assert time.monotonic() - began < timeout_s, expression
+        time.sleep(0.01)
+    return time.monotonic() - began
 
 
 # --- the days before ---
@@ -271,14 +282,3 @@ def sign(prescriber, log):
     page.check("input[name=meaning] >> nth=0")
     page.click('button:has-text("Sign as")')
     page.wait_for_selector(f'.mark.good:has-text("signed") >> nth={before}')
-
-
-# --- accessibility ---
-
-TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
-SMALL = """() => [...document.querySelectorAll('button, a.button, summary')]
-  .filter((one) => one.offsetParent && !one.closest('[inert]') && (one.offsetHeight < 55.5 || one.offsetWidth < 55.5))
-  .map((one) => `small: ${one.textContent.slice(0, 30)} ${one.offsetWidth}x${one.offsetHeight}`)"""
-PAGE_TARGETS = """() => [...document.querySelectorAll('main button, main a.button')]
-  .filter((one) => one.offsetParent && one.offsetHeight < 43.5)
-  .map((one) => `small: ${one.textContent.slice(0, 30)} ${one.offsetWidth}x${one.offsetHeight}`)"""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from steps import PAGE_TARGETS, SMALL, TAGS
+from access import PAGE_TARGETS, SMALL, violations
 
 TABS = ("now", "exposure", "drug", "checks", "chart", "close", "badge", "strip")
 # Buttons that open a dialog, by the part they stand on.
@@ -47,8 +46,7 @@ WIDE = "document.documentElement.scrollWidth > innerWidth"
 def check(person, where, *, bedside=True):
     """No violation, nothing wider than the screen, no target too small."""
     page = person.page
-    found = Axe().run(page, options=TAGS).response["violations"]
-    wrong = [(one["id"], [node["html"][:160] for node in one["nodes"][:3]]) for one in found]
+    wrong = violations(page)
     if page.evaluate(WIDE):
         wrong.append("wider than the screen")
     wrong += page.evaluate(SMALL if bedside else PAGE_TARGETS)

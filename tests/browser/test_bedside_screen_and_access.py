@@ -5,57 +5,18 @@ from __future__ import annotations
 import time
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from access import SMALL, violations
+from kept import opened
+from screens import CALM, joined, show
+from steps import until
 
 PARTS = ["prepare", "now", "exposure", "drug", "checks", "chart", "badge", "strip"]
-TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
-
-
-def joined(served, chromium, therapist, log):
-    """A second browser without an account, joined by the code."""
-    page = therapist.page
-    therapist.tab("exposure")
-    therapist.dialog("join")
-    page.click('dialog[open] button:has-text("Make a code")')
-    code = page.inner_text("dialog[open] .b-code")
-    page.keyboard.press("Escape")
-    screen = served.screen(chromium)
-    screen.goto("/display/")
-    screen.fill("input[name=code]", code)
-    screen.click("button")
-    screen.click("text=Start this screen")
-    return screen
-
-
-def show(therapist, title):
-    page = therapist.page
-    therapist.tap("open-bin-lid")
-    page.click(f'dialog[open] button:has-text("{title}")')
-    page.click('dialog[open] button:has-text("Start the exposure")')
-    page.wait_for_selector("dialog[open] .b-reasons, .b-open")
-    if page.query_selector("dialog[open] .b-reasons"):
-        page.fill("dialog[open] textarea", "trying the screen")
-        page.click('dialog[open] [data-key="override"]')
-    page.wait_for_selector(".b-open")
-
-
-def until(page, expression, timeout_s=20.0):
-    """How long until this is true on the page, in seconds."""
-    began = time.monotonic()
-    while not page.evaluate(expression):
-        assert time.monotonic() - began < timeout_s, expression
-        time.sleep(0.01)
-    return time.monotonic() - began
 
 
 # What became of the calm screen, and how long after the last word of the server.
 WATCH = """globalThis.seen = [];
 new MutationObserver(() => seen.push([document.getElementById('calm').hidden, kerpDisplay.silentMs]))
   .observe(document.getElementById('calm'), { attributes: true })"""
-SMALL = """() => [...document.querySelectorAll('button, a.button, summary')]
-  .filter((one) => one.offsetParent && (one.offsetHeight < 55.5 || one.offsetWidth < 55.5))
-  .map((one) => `${one.textContent.slice(0, 30)} ${one.offsetWidth}x${one.offsetHeight}`)"""
-CALM = "!document.getElementById('calm').hidden"
 SHOWN = "document.getElementById('calm').hidden"
 
 
@@ -66,7 +27,7 @@ def test_the_screen_shows_and_goes_calm_within_a_second_of_stop_and_after_lost_c
     therapist.page.goto(f"/stimuli/{log}/")
     therapist.page.click("text=Add the neutral test set")
     therapist.bedside(log)
-    screen = joined(served, chromium, therapist, log)
+    screen = joined(served, chromium, therapist)
     assert screen.evaluate(CALM)
     refused = []
     screen.route("**/api/display/media/**", lambda route: (refused.append(1), route.abort()), times=4)
@@ -93,7 +54,7 @@ def test_a_screen_that_loses_contact_goes_calm_once_and_does_not_flicker(served,
     therapist.page.goto(f"/stimuli/{log}/")
     therapist.page.click("text=Add the neutral test set")
     therapist.bedside(log)
-    screen = joined(served, chromium, therapist, log)
+    screen = joined(served, chromium, therapist)
     show(therapist, "Neutral text")
     until(screen, SHOWN)
     screen.evaluate(WATCH)
@@ -116,13 +77,7 @@ def test_a_screen_that_loses_contact_goes_calm_once_and_does_not_flicker(served,
 
 @pytest.mark.parametrize("size", [(768, 1024), (390, 844), pytest.param((1280, 800), marks=pytest.mark.slow)])
 def test_every_part_of_the_page_is_accessible_and_its_targets_are_large(served, person, size):
-    nurse = person(served, "nurse", size)
-    log = served.log("axe")
-    if "axe" in served.__dict__.setdefault("opened", set()):
-        nurse.bedside(log)
-    else:
-        nurse.open(log)
-    served.__dict__["opened"].add("axe")
+    nurse = opened(served, person, "axe", size)
     for theme in ("dark", "light"):
         nurse.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
         for part in PARTS:
@@ -131,11 +86,7 @@ def test_every_part_of_the_page_is_accessible_and_its_targets_are_large(served, 
             if theme == "dark":
                 nurse.shot(f"part-{part}")
             if theme == "dark" or size == (768, 1024):
-                found = Axe().run(nurse.page, options=TAGS).response["violations"]
-                assert [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found] == [], (
-                    part,
-                    theme,
-                )
+                assert violations(nurse.page) == [], (part, theme)
             small = nurse.page.evaluate(SMALL)
             assert small == [], (part, size)
             assert nurse.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), part

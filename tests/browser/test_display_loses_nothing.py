@@ -6,7 +6,9 @@ import json
 import time
 import uuid
 
-from test_display_sound_and_film import joined, show, shown, until, violations
+from access import violations
+from screens import joined, show, shown
+from steps import until
 
 UNSAID = "globalThis.kerpDisplay.unsaid"
 KEEP = """async (row) => { const place = `${document.body.dataset.log}/${document.body.dataset.session}`;

@@ -7,10 +7,10 @@ import time
 from datetime import datetime
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from access import violations
+from screens import CALM, joined, show, shown
+from steps import until
 
-TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
-CALM = "!document.getElementById('calm').hidden"
 # Two seconds of a moving square, made by the browser itself: no film is kept in this repository.
 FILM = """async () => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 64 });
@@ -30,67 +30,7 @@ FILM = """async () => {
   const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
   return btoa(Array.from(bytes, (one) => String.fromCharCode(one)).join(""));
 }"""
-# Keeps what plays and when it began, also after the page has thrown it away.
-LISTEN = """addEventListener("playing", (event) => {
-  if (!globalThis.played) globalThis.played = { node: event.target, at: Date.now() };
-}, true)"""
 SILENT = "played.node.paused && !played.node.isConnected && played.node.networkState === 0"
-
-
-def joined(served, chromium, therapist):
-    page = therapist.page
-    therapist.tab("exposure")
-    therapist.tap("join")
-    page.click('dialog[open] button:has-text("Make a code")')
-    page.wait_for_selector("dialog[open] .b-code")
-    code = page.inner_text("dialog[open] .b-code")
-    page.keyboard.press("Escape")
-    screen = served.screen(chromium)
-    screen.goto("/display/")
-    assert violations(screen) == []
-    screen.fill("input[name=code]", code)
-    screen.click("button")
-    screen.wait_for_selector("text=Start this screen")
-    assert violations(screen) == []
-    screen.evaluate(LISTEN)
-    screen.click("text=Start this screen")
-    return screen
-
-
-def show(therapist, title):
-    page = therapist.page
-    therapist.tap("open-bin-lid")
-    page.click(f'dialog[open] button:has-text("{title}")')
-    page.click('dialog[open] button:has-text("Start the exposure")')
-    page.wait_for_selector("dialog[open] .b-reasons, .b-open")
-    if page.query_selector("dialog[open] .b-reasons"):
-        page.fill("dialog[open] textarea", "trying the screen")
-        page.click('dialog[open] [data-key="override"]')
-    page.wait_for_selector(".b-open")
-
-
-def until(page, expression, timeout_s=30.0):
-    """Asked again and again: the page's policy lets nothing wait inside it."""
-    began = time.monotonic()
-    while not page.evaluate(expression):
-        assert time.monotonic() - began < timeout_s, expression
-        time.sleep(0.01)
-
-
-def violations(page):
-    found = Axe().run(page, options=TAGS).response["violations"]
-    return [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found]
-
-
-def shown(therapist, count):
-    """What the screen said it really showed."""
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        told = [one for one in therapist.entries() if one["event"]["type"] == "stimulus_shown"]
-        if len(told) >= count:
-            return told
-        time.sleep(0.1)
-    raise AssertionError(f"the screen told {len(told)} of {count}")
 
 
 def plays_until_stop(therapist, screen, title):
