@@ -1,7 +1,7 @@
 """10,000 virtual patients through 42 days of a ten-session arm, and how cost grows.
 
 LSODA integrates the same right-hand side per patient, a few patients, scaled; the bare loop is the same arithmetic
-written out in one function on plain arrays, without models, states or processes. Both are checked against ours.
+written out on plain arrays, without models, states or processes. Both are checked against ours.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import resource
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -77,65 +78,85 @@ def speed_job() -> list[Row]:
 
 def bare_loop(v: dict, grid, drug, r: float) -> tuple[np.ndarray, np.ndarray]:
     """The arithmetic of the core model and nothing else."""
-    V0, n0, eta0, xi, delta = v["V0"], v["n0"], v["eta0"], v["xi"], v["delta"]
-    ka, kc, kp, psi, tauX, zeta, m = (v[k] for k in ("kappa_a", "kappa_c", "kappa_p", "psi", "tauX", "zeta", "m"))
-    N, tauQ, rho, k_on = v["N"], v["tauQ"], v["rho"], v["k_on"]
-    g = np.minimum(v["g_max"], v["g_margin"] * (1 / (1 - V0) + delta / (xi * eta0 * N * V0 * (1 - n0))))
-    phi = xi * eta0 * N * (1 - n0) / (n0 * (1 - V0))
-    ln0, lxi, Q0, cm = np.log(n0 / (1 - n0)), np.log(xi / (1 - xi)), rho * V0, m + 0.5 * (1 - m)
-    S = L = X = np.zeros_like(V0)
-    exposed, drugged = 0.0, np.zeros_like(V0)
-    Q = Q0 + X
-    out = np.empty((2, grid.count, V0.size))
-    closed = 0
-
-    def shown():
-        o = (V0 - S - L) * (1 - psi * X)
-        return o, cm / (1 + np.exp(-(ln0 + g * (Q - Q0) / rho))) * np.sqrt(o + 1e-12)
-
-    before = shown()
+    c = bare_constants(v)
+    S = L = X = drugged = np.zeros_like(c.V0)
+    Q, exposed, closed = c.Q0, 0.0, 0
+    out = np.empty((2, grid.count, c.V0.size))
+    before = bare_shown(c, S, L, Q, X)
     for k in range(grid.count):
         h, session = 0.5 * grid.days[k], grid.session[k] >= 0
         total_o, total_c = before
         for j in (0, 1):
             E, F, P = drug.E[2 * k + j], drug.F[2 * k + j], drug.P[2 * k + j]
-            rate = k_on * E + 1 / tauX
-            rest = k_on * E / rate
-            left = np.exp(-0.5 * rate * h)
-            Xm, Xe = rest + (X - rest) * left, rest + (X - rest) * left * left
-            clear = 1 - psi * Xm
-            reach = (m * (1 - r) if session else m) + (1 - m) * clear
-            V = V0 - S - L
-            ne = reach / (1 + np.exp(-(ln0 + g * (Q - Q0) / rho)))
-            Qm = Q + (rho * V * clear - Q) * (1 - np.exp(-ne / (n0 * tauQ) * 0.5 * h))
-            ne = reach / (1 + np.exp(-(ln0 + g * (Qm - Q0) / rho)))
-            eta = eta0 * np.exp(ka * E + kp * P)
+            S, L, Q, X = bare_half(c, (S, L, Q, X), (E, F, P), h, r if session else None)
             if session:
-                x = zeta * F
-                lam = x / np.sqrt(np.sqrt(np.sqrt(1 + x**2 * x**2 * (x**2 * x**2))))
-                dV = (lam - V) * (1 - np.exp(-(1 - ne) * eta * DAY_MIN * h))
-                L = L - dV
                 exposed, drugged = exposed + h, drugged + E * h
-            else:
-                loss, gain = xi * (1 - ne) * eta * N * clear, phi * ne * clear
-                s0 = gain - loss - delta
-                f = V * (s0 - gain * V) + delta * V0
-                slope = s0 - 2 * gain * V
-                w = np.sqrt(s0 * s0 + 4 * gain * delta * V0 + 1e-12)
-                t = np.tanh(0.5 * w * h)
-                dV = 2 * f * t / (w - slope * t)
-                S = S - dV
-            Q = Q + (rho * (V + 0.5 * dV) * clear - Q) * (1 - np.exp(-ne / (n0 * tauQ) * h))
-            X = Xe
-            before = shown()
+            before = bare_shown(c, S, L, Q, X)
             total_o, total_c = total_o + (4 - 3 * j) * before[0], total_c + (4 - 3 * j) * before[1]
         out[0, k], out[1, k] = total_o / 6, total_c / 6
         if grid.closes[k]:
             P = drug.P[2 * grid.count + closed]
-            S = S + L / (1 + np.exp(-(lxi + kc * drugged / exposed + kp * P)))
-            L, exposed, drugged, closed = np.zeros_like(V0), 0.0, np.zeros_like(V0), closed + 1
-            before = shown()
+            S = S + L / (1 + np.exp(-(c.lxi + c.kappa_c * drugged / exposed + c.kappa_p * P)))
+            L, exposed, drugged, closed = np.zeros_like(c.V0), 0.0, np.zeros_like(c.V0), closed + 1
+            before = bare_shown(c, S, L, Q, X)
     return out[0], out[1]
+
+
+def bare_constants(v: dict) -> SimpleNamespace:
+    """The parameters, and what follows from them once for all panels."""
+    V0, n0, eta0, xi, delta, N, m = (v[k] for k in ("V0", "n0", "eta0", "xi", "delta", "N", "m"))
+    return SimpleNamespace(
+        **v,
+        g=np.minimum(v["g_max"], v["g_margin"] * (1 / (1 - V0) + delta / (xi * eta0 * N * V0 * (1 - n0)))),
+        phi=xi * eta0 * N * (1 - n0) / (n0 * (1 - V0)),
+        ln0=np.log(n0 / (1 - n0)),
+        lxi=np.log(xi / (1 - xi)),
+        Q0=v["rho"] * V0,
+        cm=m + 0.5 * (1 - m),
+    )
+
+
+def bare_shown(c: SimpleNamespace, S, L, Q, X) -> tuple[np.ndarray, np.ndarray]:
+    """Obsession and compulsion."""
+    o = (c.V0 - S - L) * (1 - c.psi * X)
+    return o, c.cm / (1 + np.exp(-(c.ln0 + c.g * (Q - c.Q0) / c.rho))) * np.sqrt(o + 1e-12)
+
+
+def bare_half(c: SimpleNamespace, state: tuple, drug: tuple, h: float, r: float | None) -> tuple:
+    """Half a panel; `r` is the adherence to response prevention, None outside a session."""
+    (S, L, Q, X), (E, F, P) = state, drug
+    rate = c.k_on * E + 1 / c.tauX
+    rest = c.k_on * E / rate
+    left = np.exp(-0.5 * rate * h)
+    Xm, Xe = rest + (X - rest) * left, rest + (X - rest) * left * left
+    clear = 1 - c.psi * Xm
+    reach = (c.m if r is None else c.m * (1 - r)) + (1 - c.m) * clear
+    V = c.V0 - S - L
+    ne = reach / (1 + np.exp(-(c.ln0 + c.g * (Q - c.Q0) / c.rho)))
+    Qm = Q + (c.rho * V * clear - Q) * (1 - np.exp(-ne / (c.n0 * c.tauQ) * 0.5 * h))
+    ne = reach / (1 + np.exp(-(c.ln0 + c.g * (Qm - c.Q0) / c.rho)))
+    eta = c.eta0 * np.exp(c.kappa_a * E + c.kappa_p * P)
+    if r is None:
+        dV = bare_drift(c, V, ne, eta, clear, h)
+        S = S - dV
+    else:
+        x = c.zeta * F
+        lam = x / np.sqrt(np.sqrt(np.sqrt(1 + x**2 * x**2 * (x**2 * x**2))))
+        dV = (lam - V) * (1 - np.exp(-(1 - ne) * eta * DAY_MIN * h))
+        L = L - dV
+    Q = Q + (c.rho * (V + 0.5 * dV) * clear - Q) * (1 - np.exp(-ne / (c.n0 * c.tauQ) * h))
+    return S, L, Q, Xe
+
+
+def bare_drift(c: SimpleNamespace, V, ne, eta, clear, h: float) -> np.ndarray:
+    """How far belief moves outside a session."""
+    loss, gain = c.xi * (1 - ne) * eta * c.N * clear, c.phi * ne * clear
+    s0 = gain - loss - c.delta
+    f = V * (s0 - gain * V) + c.delta * c.V0
+    slope = s0 - 2 * gain * V
+    w = np.sqrt(s0 * s0 + 4 * gain * c.delta * c.V0 + 1e-12)
+    t = np.tanh(0.5 * w * h)
+    return 2 * f * t / (w - slope * t)
 
 
 def lsoda_s(job, schedule, grid, track) -> float:
