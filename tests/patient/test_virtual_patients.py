@@ -109,6 +109,16 @@ def test_a_constant_is_one_number_for_everyone_and_adherence_a_trait(tmp_path, d
         read_population(path)
 
 
+@pytest.mark.parametrize("first", [",many", ""])
+def test_a_first_row_that_cannot_be_read_is_named_and_compared_with_nobody(tmp_path, drawn, first):
+    path = tmp_path / "people.csv"
+    lines = as_csv(drawn.rows(slice(0, 2))).splitlines()
+    path.write_text("\n".join(line + cell for line, cell in zip(lines, (",EC50", first, ",90"), strict=True)))
+    with pytest.raises(KerpError) as caught:
+        read_population(path)
+    assert [fault.line for fault in caught.value.faults] == [2]
+
+
 def test_a_patient_file_without_a_parameter_is_refused_not_filled_in(tmp_path, drawn):
     lines = [line.split(",") for line in as_csv(drawn.rows(slice(0, 3))).splitlines()]
     place = lines[0].index("kappa_c")

@@ -56,7 +56,7 @@ def show_command(model_id: str, as_json: bool) -> None:
 
 
 def _described(one: LearningModel) -> dict[str, Any]:
-    from kerp.learning.priors import OUTSIDE, names, priors
+    from kerp.learning.priors import priors, read_with
     from kerp.learning.registry import line_of
 
     card, book = one.card, priors()
@@ -75,7 +75,7 @@ def _described(one: LearningModel) -> dict[str, Any]:
             "mark": str(book[name].typical.mark),
             "note": book[name].typical.note,
         }
-        for name in dict.fromkeys((*names(one), *OUTSIDE))
+        for name in read_with(one)
     ]
     head = {"id": card.id, "title": card.title, "idea": card.idea, "differs": card.differs}
     tail = {"predicts": card.predicts, "evidence": card.evidence}

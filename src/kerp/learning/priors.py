@@ -17,6 +17,9 @@ from kerp.evidence.sourced import Mark, Sourced
 from kerp.learning.contract import Array, Card, LearningModel
 
 FROM_PATIENT = frozenset({"theme", "adherence"})  # drawn by the patient room, not here
+EVERYONE = ("EC50", "tau_on", "tau_off", "dose_ref_iv", "dose_ref_nasal", "mct_factor")  # one number for all people
+# Read outside the models: who is drawn and screened, how sessions are kept, how the drug and its window are driven.
+_OUTSIDE = ("V0", "n0", "m", "r", *EVERYONE)
 _ARGUMENTS = {
     "logit-normal": ("location", "scale"),
     "log-normal": ("median", "scale"),
@@ -166,6 +169,11 @@ def names(model: LearningModel) -> tuple[str, ...]:
     return tuple(f.name for f in fields(model.parameter_type))
 
 
+def read_with(model: LearningModel) -> tuple[str, ...]:
+    """Everything a simulation with this model reads: what the model does, and what is read outside it; each once."""
+    return tuple(dict.fromkeys((*names(model), *_OUTSIDE)))
+
+
 def free_names(model: LearningModel) -> tuple[str, ...]:
     """Those with a prior of their own that the model does not hold fixed."""
     book = priors()
@@ -201,20 +209,16 @@ def checked(values: Mapping[str, float], allowed: Collection[str] | None = None)
     return dict(values)
 
 
-# Read outside the models: who is drawn and screened, how sessions are kept, how the drug and its window are driven.
-OUTSIDE = ("V0", "n0", "m", "r", "EC50", "tau_on", "tau_off", "dose_ref_iv", "dose_ref_nasal", "mct_factor")
-
-
 def fitting(model: LearningModel, values: Mapping[str, float]) -> dict[str, float]:
     """`checked`, and nothing the model would pass over: what it does not read, holds, or keeps to one sign."""
-    card, read = model.card, names(model)
+    card, known = model.card, read_with(model)
     faults: list[Fault] = []
     for name, value in checked(values).items():
         held, sign, place = card.fixed.get(name), card.signs.get(name, 0), f"--set {name}"
         ways = ("kerp model list",)
-        if name not in read and name not in OUTSIDE:
-            allowed = ", ".join(dict.fromkeys((*read, *OUTSIDE)))
-            faults.append(Fault(f"the model {card.id} does not read this parameter", field=place, allowed=allowed))
+        if name not in known:
+            message = f"the model {card.id} does not read this parameter"
+            faults.append(Fault(message, field=place, allowed=", ".join(known)))
         elif held is not None and value != held:
             message = f"the model {card.id} holds this parameter"
             faults.append(Fault(message, field=place, found=f"{value:g}", allowed=f"{held:g}", ways_out=ways))

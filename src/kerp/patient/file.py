@@ -13,10 +13,9 @@ import numpy as np
 from kerp.base.errors import Fault, KerpError
 from kerp.base.textfile import read_text
 from kerp.drug.population import Ancestry
-from kerp.learning.priors import FROM_PATIENT, priors
+from kerp.learning.priors import EVERYONE, FROM_PATIENT, priors
 from kerp.patient.pool import pool
 from kerp.patient.record import TEXT, TRAITS, Population
-from kerp.patient.values import EVERYONE
 
 _WHOLE = ("number", "drug_seed", "medication_free")
 _MOST_FAULTS = 50
@@ -52,6 +51,8 @@ def read_population(path: Path | str) -> Population:
         faults.append(Fault("the file has a header but no people", where=str(path), line=1))
     if not faults:
         faults = list(_cell_faults(header, body, str(path)))
+    if not faults:
+        faults = list(_constant_faults(header, body, str(path)))
     if faults:
         raise KerpError(*faults[:_MOST_FAULTS])
     table = {name: _column(name, [row[k] for row in body]) for k, name in enumerate(header)}
@@ -89,9 +90,14 @@ def _cell_faults(header: list[str], body: list[list[str]], where: str) -> Iterat
             if allowed := _refused(name, cell):
                 what = "not an allowed word" if name in TEXT else "not an allowed number"
                 yield Fault(what, where, line, f"row {line - 1}, column {name}", cell, allowed)
-            elif name in EVERYONE and float(cell) != float(body[0][header.index(name)]):
-                what, first = "this constant is one number for everyone", body[0][header.index(name)]
-                yield Fault(what, where, line, f"row {line - 1}, column {name}", cell, f"{first}, as in row 1")
+
+
+def _constant_faults(header: list[str], body: list[list[str]], where: str) -> Iterator[Fault]:
+    for place, name in enumerate(header):
+        for line, row in enumerate(body, start=2) if name in EVERYONE else ():
+            if float(row[place]) != float(body[0][place]):
+                what, first = "this constant is one number for everyone", f"{body[0][place]}, as in row 1"
+                yield Fault(what, where, line, f"row {line - 1}, column {name}", row[place], first)
 
 
 def _refused(name: str, cell: str) -> str:

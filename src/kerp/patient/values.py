@@ -11,8 +11,6 @@ from kerp.learning.contract import LearningModel
 from kerp.learning.priors import names, priors
 from kerp.patient.record import Population
 
-EVERYONE = ("EC50", "tau_on", "tau_off", "dose_ref_iv", "dose_ref_nasal", "mct_factor")  # read by `constant_of`
-
 
 def values_of(model: LearningModel, people: Population, fixed: Mapping[str, float] | None = None) -> dict[str, Any]:
     """Every parameter the model reads, shaped (people,) or scalar; `fixed` wins over what was drawn."""
@@ -28,7 +26,7 @@ def values_of(model: LearningModel, people: Population, fixed: Mapping[str, floa
 
 
 def constant_of(name: str, people: Population, fixed: Mapping[str, float] | None = None) -> float:
-    """A constant that is one number for everyone (`EC50`, `tau_on`...), possibly set by the reader."""
+    """A constant of `learning.priors.EVERYONE`, possibly set by the reader."""
     held = fixed or {}
     column = people.parameters.get(name)
     drawn = priors()[name].typical.value if column is None else float(column[0])

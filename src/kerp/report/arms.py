@@ -9,7 +9,7 @@ from typing import Any
 
 from kerp.base.textfile import write_atomic
 from kerp.learning.indices import ABERRANT_UPDATE, PARADOXICAL
-from kerp.learning.priors import OUTSIDE, names, priors
+from kerp.learning.priors import priors, read_with
 from kerp.report.figure import COLOURS, SOFT, STYLES, drawn
 from kerp.report.page import Facts, Figure, Listing, Page, Section, Table, Text, inline_svg, render
 from kerp.simulate.population.compare import ArmResult, Comparison
@@ -314,7 +314,7 @@ def _assumptions(result: Comparison) -> tuple[Any, ...]:
     rows = [
         (name, book[name].meaning, _prior(name, result), book[name].typical.unit, str(book[name].typical.mark),
          book[name].typical.source)
-        for name in dict.fromkeys((*names(model), *OUTSIDE))
+        for name in read_with(model)
     ]  # fmt: skip
     columns = ("parameter", "meaning", "prior", "unit", "mark", "source")
     equations = Listing([f"{one.name}: {one.formula}" for one in model.card.equations])
