@@ -7,11 +7,10 @@ import ipaddress
 import os
 import socket
 import ssl
-from collections.abc import MutableMapping
-from contextlib import nullcontext
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from kerp.base.errors import Fault, KerpError
 from kerp.web.datadir import prepare
@@ -91,31 +90,31 @@ def _unfit_certificate(serving: Serving) -> Fault | None:
 def check_address(serving: Serving) -> None:
     """Refuse an address that is taken, or not of this machine, before anything is made for it."""
     try:
-        for family, kind, protocol, _, address in socket.getaddrinfo(
-            serving.host, serving.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[:1]:
-            with socket.socket(family, kind, protocol) as tried:
-                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                tried.bind(address)
+        found = socket.getaddrinfo(serving.host, serving.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
     except OSError as error:
-        found = f"{serving.host}, {serving.port}"
+        asked = f"{serving.host}, {serving.port}"
         message = f"this address cannot be listened on: {error.strerror}"
-        raise KerpError(Fault(message, field="--host --port", found=found, ways_out=("another --port",))) from None
+        raise KerpError(Fault(message, field="--host --port", found=asked, ways_out=("another --port",))) from None
 
 
-def _alone(serving: Serving) -> IO[str] | None:
-    """With SQLite one server writes: a second one in the same data directory is refused. Ends with the process."""
+@contextmanager
+def _alone(serving: Serving) -> Iterator[None]:
+    """With SQLite one server writes: a second one in the same data directory is refused."""
     if os.environ.get("KERP_DATABASE_URL"):
-        return None
-    held = (serving.data_dir / "serving.lock").open("a")
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        held.close()
-        ways = ("stop it first", "PostgreSQL (KERP_DATABASE_URL) serves from several processes")
-        message = "another kerp serve works in this data directory"
-        raise KerpError(Fault(message, where=str(serving.data_dir), field="--data-dir", ways_out=ways)) from None
-    return held
+        yield
+        return
+    with (serving.data_dir / "serving.lock").open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            ways = ("stop it first", "PostgreSQL (KERP_DATABASE_URL) serves from several processes")
+            message = "another kerp serve works in this data directory"
+            raise KerpError(Fault(message, where=str(serving.data_dir), field="--data-dir", ways_out=ways)) from None
+        yield
 
 
 def environment(serving: Serving, current: MutableMapping[str, str]) -> None:
@@ -178,7 +177,7 @@ def serve(serving: Serving) -> None:
     check(serving)
     check_address(serving)
     prepare(serving.data_dir)
-    with _alone(serving) or nullcontext():
+    with _alone(serving):
         prepare_installation(serving)
         _run(serving)
 

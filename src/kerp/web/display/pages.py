@@ -231,15 +231,16 @@ class _Whole(MemoryFileUploadHandler):
     A larger one is read to its end and thrown away as it comes, so that the page can answer with what was typed.
     """
 
+    seen = 0  # bytes that came
+
     def handle_raw_input(self, *args: Any, **kwargs: Any) -> None:
         super().handle_raw_input(*args, **kwargs)
         self.activated = True
-        self.seen = 0
 
     @property
     def too_large(self) -> bool:
         """Whether more came than is kept."""
-        return getattr(self, "seen", 0) > LARGEST_BYTES
+        return self.seen > LARGEST_BYTES
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
         self.seen += len(raw_data)

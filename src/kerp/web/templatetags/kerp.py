@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import template
 
 from kerp.base.elapsed import clock
+from kerp.protocol.vocabulary import UNITS
 
 register = template.Library()
 
@@ -62,7 +63,6 @@ def housed(page: str) -> str:
     return page
 
 
-_UNITS = ("_mmhg", "_per_min", "_pct", "_min")
 _SPELLED = {
     "sbp": "systolic pressure",
     "dbp": "diastolic pressure",
@@ -77,7 +77,7 @@ _SPELLED = {
 @register.filter
 def threshold(name: str) -> str:
     """`sbp_rise_mmhg` -> `systolic pressure rise`: the unit stands beside the number."""
-    unit = next((one for one in _UNITS if name.endswith(one)), "")
+    unit = next((ending for ending, _ in UNITS if name.endswith(ending)), "")
     return " ".join(_SPELLED.get(word, word) for word in name.removesuffix(unit).split("_"))
 
 
