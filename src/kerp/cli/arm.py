@@ -81,7 +81,8 @@ def _amount(dose: PlannedDose) -> str:
     """`0.5 mg/kg over 40 min`, `3 devices of 28 mg`; saline has a duration and no dose."""
     if dose.route == "nasal_spray":
         return f"{dose.devices} devices of {dose.device_mg:g} mg"
-    return f"{f'{dose.dose_mg_per_kg:g} mg/kg ' if dose.dose_mg_per_kg else ''}over {dose.duration_min:g} min"
+    amount = f"{dose.dose_mg_per_kg:g} mg/kg " if dose.dose_mg_per_kg else ""
+    return f"{amount}over {dose.duration_min:g} min"
 
 
 @arm.command("pin")

@@ -127,10 +127,10 @@ class _Reader:
     def number(
         self, table: Mapping[str, Any], key: str, path: tuple[str | int, ...], high: float, whole: bool = False
     ) -> float:
-        value = table.get(key)
-        fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= high
-        if fits and not (whole and float(value) % 1):  # type: ignore[arg-type]
-            return float(value)  # type: ignore[arg-type]
+        value: Any = table.get(key)
+        real = isinstance(value, int | float) and not isinstance(value, bool)
+        if real and 0 < value <= high and (value % 1 == 0 or not whole):
+            return float(value)
         line = self.document.line_of((*path, key))
         field = dotted((*path, key))
         message = f"a {'whole ' if whole else ''}number above 0 is expected"

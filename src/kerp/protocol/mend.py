@@ -6,7 +6,7 @@ What is mended here is a fault already and is reported as one; nothing mended is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from typing import Any, get_args, get_origin
 
 from kerp.evidence.sourced import Sourced
@@ -25,8 +25,7 @@ def mended(data: Mapping[str, Any]) -> dict[str, Any]:
 def _record(cls: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
     known = hints(cls)
     copy = {key: _value(known[key], value, key) if key in known else value for key, value in data.items()}
-    names = {field.name for field in fields(cls)}
-    return {key: stand_in for key, stand_in in _ORIGIN.items() if key in names} | copy
+    return {key: stand_in for key, stand_in in _ORIGIN.items() if key in known} | copy
 
 
 def _value(hint: Any, value: Any, name: str) -> Any:

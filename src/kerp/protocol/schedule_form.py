@@ -27,7 +27,8 @@ _ROWS: Mapping[str, Mapping[str, str]] = {
 }  # fmt: skip
 _HEAD = {"version": "whole", "title": "text", "idea": "text", "claims": "list", "same_contact_as": "list"}
 _SAID = {
-    "text": "text", "list": "a list", "number": "a number", "whole": "a whole number", "table": "a table", "mark": "",
+    "text": "text", "list": "a list", "number": "a number", "whole": "a whole number", "table": "a table",
+    "mark": ", ".join(Mark),
 }  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def _row_faults(document: TomlDocument, row: Any, kinds: Mapping[str, str], path
         yield _fault(document, path, row, "table")
         return
     yield from _table_faults(document, row, kinds, path)
-    if not row.get("days", None):
+    if not row.get("days"):
         yield Fault("on which days is missing", document.where, document.line_of(path), dotted((*path, "days")))
 
 
@@ -68,9 +69,8 @@ def _table_faults(
 
 
 def _fault(document: TomlDocument, path: Path, value: Any, kind: str) -> Fault:
-    allowed = ", ".join(Mark) if kind == "mark" else _SAID[kind]
-    line = document.line_of(path)
-    return Fault("this is of the wrong kind", document.where, line, dotted(path), str(value)[:80], allowed)
+    line, field = document.line_of(path), dotted(path)
+    return Fault("this is of the wrong kind", document.where, line, field, str(value)[:80], _SAID[kind])
 
 
 def _is(value: Any, kind: str) -> bool:
