@@ -90,6 +90,15 @@ def test_a_number_of_thousands_of_digits_is_refused() -> None:
         parse_toml("a = " + "9" * 5000, where="site.toml")
 
 
+@pytest.mark.parametrize("digits", [20, 400])
+def test_a_whole_number_that_toml_does_not_know_is_refused_with_its_place(digits: int) -> None:
+    with pytest.raises(KerpError, match="far too long") as refused:
+        parse_toml("a = 1\n[[b]]\nc = [2, -1" + "0" * digits + "]\n", where="site.toml")
+    (fault,) = refused.value.faults
+    assert (fault.line, fault.field) == (3, "b[0].c[1]")
+    assert parse_toml(f"a = {2**63 - 1}", where="site.toml").data == {"a": 2**63 - 1}
+
+
 def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"fine\n\xff\xfe")
     with pytest.raises(KerpError, match="not UTF-8") as refused:

@@ -68,6 +68,7 @@ def test_a_baseline_adds_every_outcome_with_its_definition(tmp_path, capsys):
         ('{"obsession_time": 1,', "not valid JSON"),
         ('{"obsession_time": ' + "9" * 5000 + "}", "far too long"),
         ('{"obsession_time": 1e308}', "0 to 4"),
+        ('{"obsession_time": ' + "9" * 400 + "}", "0 to 4"),
         ("[1, 2]", "a table of items"),
         ("", "empty"),
         ('{"mood": 1}', "no such item"),

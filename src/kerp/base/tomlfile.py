@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ _HEADER = re.compile(r"^\s*\[(\[)?\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$")
 _KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 KeyPath = tuple[str | int, ...]
+_LARGEST = 2**63 - 1  # the whole numbers of TOML have 64 bits
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,20 @@ def parse_toml(text: str, *, where: str) -> TomlDocument:
         raise KerpError(Fault("this is nested too deeply to be read", where=where)) from None
     except ValueError:  # Python reads no whole number of thousands of digits
         raise KerpError(Fault("a number in this file is far too long to be read", where=where)) from None
-    return TomlDocument(where, data, _scan(text))
+    document = TomlDocument(where, data, _scan(text))
+    message, allowed = "this whole number is far too long", "at most 19 digits"
+    if faults := [Fault(message, where, document.line_of(p), dotted(p), "", allowed) for p in _too_long(data, ())]:
+        raise KerpError(*faults)
+    return document
+
+
+def _too_long(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+    """Where whole numbers stand that TOML does not know: they need not have a value as a real number."""
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        yield path
+    elif isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _too_long(item, (*path, key))
 
 
 def dotted(path: Sequence[str | int]) -> str:

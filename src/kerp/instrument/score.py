@@ -116,7 +116,7 @@ def _fault(instrument: Instrument, item: Item, value: object) -> Fault | None:
 
     if isinstance(value, bool):
         value = int(value)
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not isinstance(value, int | float) or (isinstance(value, float) and not math.isfinite(value)):
         return fault("the answer is not a number")
     if not item.min <= value <= item.max:
         return fault(f"the answer is outside the range of '{item.label}'")

@@ -8,7 +8,6 @@ protocol has changed is refused (`kerp.protocol.pins`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -190,15 +189,11 @@ class _Reader:
     def number(
         self, table: Mapping[str, Any], key: str, path: tuple[str | int, ...], low: float, high: float
     ) -> float:
-        value = table.get(key)
-        bad = not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value)
-        if bad or not low <= float(value):  # type: ignore[arg-type]
-            self.fault("this number is missing or out of range", (*path, key), str(value), f"{low:g} to {high:g}")
-            return low
-        if float(value) > high:  # type: ignore[arg-type]
-            self.fault("this number is missing or out of range", (*path, key), str(value), f"{low:g} to {high:g}")
-            return low
-        return float(value)  # type: ignore[arg-type]
+        value: Any = table.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+            return float(value)
+        self.fault("this number is missing or out of range", (*path, key), str(value), f"{low:g} to {high:g}")
+        return low
 
     def choice(
         self, table: Mapping[str, Any], key: str, path: tuple[str | int, ...], allowed: tuple[str, ...]
@@ -210,12 +205,8 @@ class _Reader:
         return str(value)
 
     def days(self, table: Mapping[str, Any], path: tuple[str | int, ...], key: str = "days") -> tuple[float, ...]:
-        values = table.get(key, [])
-        if not isinstance(values, list):
-            self.fault("a list of numbers is expected", (*path, key), str(values))
-            return ()
-        read = [self.number({str(k): v}, str(k), (*path, key), -_LONGEST_DAYS, 1e6) for k, v in enumerate(values)]
-        return tuple(sorted(read))
+        numbers = enumerate(table.get(key, []))
+        return tuple(sorted(self.number({str(k): v}, str(k), (*path, key), -_LONGEST_DAYS, 1e6) for k, v in numbers))
 
     def origin(self, table: Mapping[str, Any]) -> dict[str, Any]:
         return {
