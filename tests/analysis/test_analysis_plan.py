@@ -310,7 +310,7 @@ def test_the_report_warns_where_one_arm_had_more_contact_and_not_where_both_had_
     said = "UNEQUAL CONTACT TIME: exposure per participant was 60 min in concurrent and 66 min in sequential"
     for text in (outcome.output, page):
         assert said in text
-        assert "cannot be read as an effect of timing" in text
+        assert "is not the effect of timing or drug alone" in text
     contact = json.loads((tmp_path / "out" / "results.json").read_text())["contact"]
     assert contact["share"] == pytest.approx(6 / 66)
 
@@ -347,3 +347,31 @@ def test_a_visit_of_the_plan_that_nobody_has_an_outcome_of_is_said_beside_the_co
     page = (tmp_path / "out" / "report.html").read_text()
     assert said in page
     assert "Day 28 is a visit of the plan and nobody" not in page
+
+
+def test_two_times_of_asking_are_two_indices_and_a_second_answer_at_one_time_counts_for_none(
+    tmp_path, write_trial
+) -> None:
+    folder = write_trial(per_arm=8, guess=False)
+    columns = list(SCHEMA["guesses"])
+    rows = [",".join(columns)]
+    for k in range(16):
+        for session, visit, day, word in (
+            ("dosing", "", 0, "active"),
+            ("", "day7", 7, "comparison"),
+            ("", "day7", 8, "active"),
+        ):
+            cells = {"participant": f"K{k:03d}", "session": session, "visit": visit, "study_day": day}
+            cells |= {"by": "participant", "guess": word, "certainty": 60}
+            rows.append(",".join(str(cells.get(name, "")) for name in columns))
+    (folder / "guesses.csv").write_text("\n".join(rows) + "\n")
+    outcome = run(folder, "--plan", quick(tmp_path), "--out", tmp_path / "out", "--json")
+    blinding = json.loads(outcome.output)["blinding"]
+    found = [(row["when"], row["arm"], row["correct"], row["wrong"]) for row in blinding["bang"]]
+    assert found == [
+        ("dosing", "concurrent", 8, 0),
+        ("dosing", "sequential", 0, 8),
+        ("day7", "concurrent", 0, 8),
+        ("day7", "sequential", 8, 0),
+    ]
+    assert blinding["belief"]["shares"] == [1.0, 1.0]

@@ -14,7 +14,7 @@ from kerp.session.codec import decode_event
 from kerp.session.fold import fold
 from kerp.session.rules import COURSE_RULES, SESSION_RULES
 from kerp.session.status import Status, status
-from kerp.simulate.course import OPENED, _Course
+from kerp.simulate.course import OPENED, _Course, beliefs_about
 from kerp.simulate.desk import Desk
 from kerp.simulate.person import SimplePerson
 from kerp.simulate.rater import Rater
@@ -46,7 +46,7 @@ class Played:
             self.resolved,
             self.desk,
             person,
-            Rater(person, generator(1, Stream.PATIENT)),
+            Rater(person, generator(1, Stream.PATIENT), beliefs_about(1, self.resolved.protocol.dose)),
             Origin.SIMULATED,
             given=self.resolved.protocol.dose,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import takewhile
 
 import pytest
@@ -51,3 +52,20 @@ def test_deviations_are_counts_and_forms_say_of_how_many():
     bars = figures.bars([("visit window", 2, 3, ""), ("fasting", 3, 3, "")])
     assert "/ 3" not in render_to_string("kerp/dashboard/bars.html", {"bars": bars, "counts": True})
     assert render_to_string("kerp/dashboard/bars.html", {"bars": bars}).count("/ 3") == 2
+
+
+def test_both_charts_say_what_their_axes_are():
+    from django.template.loader import render_to_string
+
+    from kerp.web.office import figures
+
+    course = figures.trajectories([("P1", [(-1.0, 26.0), (7.0, 18.0)])], 40, "Y-BOCS, total")
+    drawn = render_to_string("kerp/dashboard/chart.html", {"chart": course})
+    assert ">Y-BOCS, total</text>" in drawn
+    assert ">study day</text>" in drawn
+    lowest = max(tick.at for tick in course.y_ticks)
+    assert course.bottom == lowest < course.bottom + 42 < course.height  # the title lies below the axis, inside
+    came = figures.recruitment([date(2026, 3, 2)], 10, date(2026, 3, 9))
+    drawn = render_to_string("kerp/dashboard/chart.html", {"chart": came})
+    assert ">participants registered</text>" in drawn
+    assert ">day of registration</text>" in drawn

@@ -40,6 +40,7 @@ def compare_contact(means: Mapping[str, float | None], compared: str, reference:
 def _warning(compared: tuple[str, float], reference: tuple[str, float], share: float) -> str:
     said = " and ".join(f"{mean:.0f} min in {arm}" for arm, mean in (compared, reference))
     return (
-        f"UNEQUAL CONTACT TIME: exposure per participant was {said} on average ({share:.0%} apart). The difference "
-        "between the arms is one of timing and of contact together; it cannot be read as an effect of timing."
+        f"UNEQUAL CONTACT TIME: exposure per participant was {said} on average ({share:.0%} apart). The arms differ "
+        "in contact as well as in what they are compared for: their difference is not the effect of timing or drug "
+        "alone."
     )

@@ -239,23 +239,11 @@ def _time_to_response(trial: Trial) -> Data:
 
 
 def _blinding(trial: Trial, primary: Mapping[str, Any]) -> Data:
-    plan = trial.plan
-    rows = [row for row in trial.tables.rows["guesses"] if row["participant"] in trial.tables.arm_of]
-    guesses = [
-        Guess(
-            trial.tables.arm_of[row["participant"]],
-            _believed(row["guess"], plan),
-            row["by"],
-            certainty_pct=row["certainty"],
-        )
-        for row in rows
-    ]
-    arms = (plan.arms.compared, plan.arms.reference)
-    guesses = [guess for guess in guesses if guess.arm in arms]
+    guesses = _guesses(trial)
     found = [
-        plain(index) | {"by": by}
-        for by in sorted({guess.by for guess in guesses})
-        for index in bang_by_arm(guess for guess in guesses if guess.by == by)
+        plain(index) | {"by": by, "when": when}
+        for when, by in dict.fromkeys((guess.when, guess.by) for guess in guesses)
+        for index in bang_by_arm(guess for guess in guesses if (guess.when, guess.by) == (when, by))
     ]
     reason = "" if guesses else "nobody was asked to guess: whether the blind was kept is not known"
     return {
@@ -266,6 +254,25 @@ def _blinding(trial: Trial, primary: Mapping[str, Any]) -> Data:
     }
 
 
+def _guesses(trial: Trial) -> list[Guess]:
+    """The first guess of each person about each participant of the two arms at each planned time, in order of days.
+
+    A later guess of the same time was not blind to the first; two times are two indices, never one of twice as many.
+    """
+    plan, arm_of = trial.plan, trial.tables.arm_of
+    first: dict[tuple[str, str, str], Guess] = {}
+    for row in sorted(
+        trial.tables.rows["guesses"], key=lambda row: (row["study_day"] is None, row["study_day"] or 0)
+    ):
+        who, by = row["participant"], row["by"]
+        when = row["visit"] or row["session"] or "no planned time"
+        if arm_of.get(who) in (plan.arms.compared, plan.arms.reference):
+            believed = _believed(row["guess"], plan)
+            guess = Guess(arm_of[who], believed, by, when=when, certainty_pct=row["certainty"])
+            first.setdefault((who, by, when), guess)
+    return list(first.values())
+
+
 def _believed(word: str, plan: Plan) -> str | None:
     """The arm somebody believes in; None: they do not know. Logs say active or comparison, never an arm's name."""
     said = {"active": plan.arms.compared, "comparison": plan.arms.reference, "control": plan.arms.reference}
@@ -273,10 +280,11 @@ def _believed(word: str, plan: Plan) -> str | None:
 
 
 def _belief(trial: Trial, guesses: list[Guess], primary: Mapping[str, Any]) -> Data:
-    """What belief in the compared arm could have moved, for each assumed effect of belief."""
+    """What belief in the compared arm could have moved, by assumed effect of belief: as believed when first asked."""
     plan = trial.plan
     estimate: float | None = (primary.get("estimate") or {}).get("estimate")
     own = [guess for guess in guesses if guess.by == "participant" or len({g.by for g in guesses}) == 1]
+    own = [guess for guess in own if guess.when == own[0].when]
     shares = []
     for arm in (plan.arms.compared, plan.arms.reference):
         asked = [guess for guess in own if guess.arm == arm]

@@ -35,8 +35,8 @@ SCHEMA: Mapping[str, Mapping[str, str]] = {
     "adverse_events": {"participant": TEXT, "code": TEXT, "grade_highest": NUMBER, "serious": FLAG, "relation": TEXT},
     "intercurrent_events": {"participant": TEXT, "study_day": NUMBER, "kind": TEXT},
     "deviations": {"participant": TEXT, "kind": TEXT, "major": FLAG},
-    "guesses": {"participant": TEXT, "study_day": NUMBER, "by": TEXT, "guess": TEXT, "certainty": NUMBER,
-                "expected_improvement": NUMBER},
+    "guesses": {"participant": TEXT, "session": TEXT, "visit": TEXT, "study_day": NUMBER, "by": TEXT, "guess": TEXT,
+                "certainty": NUMBER, "expected_improvement": NUMBER},
 }  # fmt: skip
 
 

@@ -271,6 +271,7 @@ def _blinding(data: Data) -> Iterator[Any]:
     yield Text(data["why_not_adjusted"])
     rows = [
         (
+            r["when"],
             r["by"],
             r["arm"],
             r["correct"],
@@ -282,8 +283,8 @@ def _blinding(data: Data) -> Iterator[Any]:
         )
         for r in data["bang"]
     ]
-    columns = ("who", "arm", "right", "wrong", "unsure", "Bang index", "95 %", "reading")
-    yield Table("Guesses of the arm", columns, rows, numeric=(2, 3, 4, 5), empty=data["reason"] or "None.")
+    columns = ("planned time", "who", "arm", "right", "wrong", "unsure", "Bang index", "95 %", "reading")
+    yield Table("Guesses of the arm", columns, rows, numeric=(3, 4, 5, 6), empty=data["reason"] or "None.")
     belief = data["belief"]
     if "rows" in belief:
         shown = [(abs(r["effect_of_belief"]), points(r["bias"]), points(r["remaining"])) for r in belief["rows"]]

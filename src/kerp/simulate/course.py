@@ -28,11 +28,13 @@ from kerp.session.events import (
     Withdrawal,
 )
 from kerp.simulate.desk import Desk
+from kerp.simulate.guesses import INSTRUMENT as GUESS
+from kerp.simulate.guesses import Guesses
 from kerp.simulate.person import Person, SimplePerson, drawn_cadss_factor
 from kerp.simulate.preparation import Preparation, chosen
 from kerp.simulate.rater import Rater
 from kerp.simulate.sitting import Infusion, Sitting
-from kerp.simulate.traits import Traits, assumptions_digest, draw_traits
+from kerp.simulate.traits import Traits, assumptions_digest, draw_traits, guess_numbers
 
 # A Monday by the site's own clock: simulated logs have a calendar of their own.
 OPENED = dt.datetime(2026, 3, 2, 9, 0)  # noqa: DTZ001
@@ -81,7 +83,7 @@ def simulate_course(
     person = made(person_traits, model, generator(seed, Stream.MEASUREMENT))
     shown = blinded_view(resolved)
     desk = Desk(shown.protocol, opened, generator(seed, Stream.PROCESS), listener=listener)
-    rater = Rater(person, chance)
+    rater = Rater(person, chance, beliefs_about(seed, resolved.protocol.dose))
     _Course(shown, desk, person, rater, origin, given=resolved.protocol.dose).run()
     return Simulated(shown.protocol, tuple(desk.entries), person.traits)
 
@@ -99,7 +101,7 @@ def hold_session(
     """One session that was opened on any desk, to its end. `items`: the hierarchy agreed in the record."""
     kind = route_of(resolved.protocol)
     person = SimplePerson(drawn_traits(seed, kind), _DRIVES[kind], generator(seed, Stream.MEASUREMENT))
-    rater = Rater(person, generator(seed, Stream.PATIENT))
+    rater = Rater(person, generator(seed, Stream.PATIENT), beliefs_about(seed, resolved.protocol.dose))
     course = _Course(resolved, desk, person, rater, Origin.DEMONSTRATION, given=resolved.protocol.dose)
     course.preparation.items = items or course.preparation.items
     course.preparation_min = preparation_min
@@ -124,6 +126,18 @@ def drawn_traits(seed: int, kind: str) -> Traits:
     """The traits a seed stands for; `kind` is a route id."""
     drawn = draw_traits(generator(seed, Stream.PATIENT, 0, 1), kind, f"SIM{seed:05d}")
     return replace(drawn, cadss_factor=drawn_cadss_factor(kind, seed, 0))
+
+
+def beliefs_about(seed: int, given: DoseRule | None) -> Guesses:
+    """What is believed about the drug of this seed's person, by chance of its own."""
+    return Guesses(
+        guess_numbers(), generator(seed, Stream.MEASUREMENT, 0, 1), active=given is not None and _acts(given.agent)
+    )
+
+
+def _acts(agent: str) -> bool:
+    """Whether an agent is one whose effect is simulated."""
+    return agent in {Agent.KETAMINE, Agent.ESKETAMINE}
 
 
 class _Course:
@@ -201,6 +215,8 @@ class _Course:
         if visit.id == "planning":
             self.preparation.plan()
         self.preparation.assess(visit.assessments)
+        if any(item.instrument == GUESS for item in visit.assessments):
+            self.preparation.guess(visit.id)
         self.preparation.hold(visit.id, call=visit.kind == "call")
 
     # --- sessions ---
@@ -274,7 +290,7 @@ class _Course:
 
 
 def _infusion(plan: DosePlan, agent: str) -> Infusion:
-    inert = agent not in {Agent.KETAMINE, Agent.ESKETAMINE}
+    inert = not _acts(agent)
     if plan.devices:
         gap = float(plan.devices[1].at_min - plan.devices[0].at_min) if len(plan.devices) > 1 else 5.0
         return Infusion(0.0, 0.0, 0.0, float(plan.devices[0].dose_mg), len(plan.devices), gap, inert)

@@ -19,6 +19,7 @@ from kerp.session.events import (
     EscortCheck,
     Event,
     FastingCheck,
+    Guesser,
     HazardsChecked,
     HierarchyItem,
     ItemsChosen,
@@ -34,6 +35,7 @@ from kerp.session.events import (
     Weighed,
 )
 from kerp.simulate.desk import Desk, actor_of
+from kerp.simulate.guesses import AT_A_VISIT, INSTRUMENT
 from kerp.simulate.rater import Rater
 from kerp.simulate.traits import Traits
 
@@ -145,12 +147,18 @@ class Preparation:
     def assess(self, assessments: Sequence[Assessment]) -> None:
         """The instruments of a visit or call."""
         for assessment in assessments:
-            if assessment.instrument in {"discharge", "arm_guess"} or not assessment.required:
+            if assessment.instrument in {"discharge", INSTRUMENT} or not assessment.required:
                 continue
             self._pass_on(3.0)
             who = assessment.rater if assessment.rater != "participant" else "coordinator"
             event = self.rater.scale(assessment.instrument, assessment.rater)
             self.desk.record(event, who)
+
+    def guess(self, visit: str) -> None:
+        """Participant, therapist and blinded rater say what they believe was given, each by themselves."""
+        for by in AT_A_VISIT:
+            self._pass_on(1.0)
+            self.desk.record(self.rater.guesses.asked(by, visit), "blind_rater" if by is Guesser.RATER else str(by))
 
     def hold(self, visit: str, *, call: bool) -> None:
         """The visit took place, or the call reached the participant."""

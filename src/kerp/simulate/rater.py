@@ -13,6 +13,7 @@ from kerp.session.events import (
     Event,
     ExpectancyRated,
     FeltEffectRated,
+    Guesser,
     ScaleAnswered,
     SedationRated,
     SudsRated,
@@ -20,18 +21,23 @@ from kerp.session.events import (
     VitalsTaken,
 )
 from kerp.simulate.answers import answers_all_true, answers_for_share, answers_for_total, answers_least
+from kerp.simulate.guesses import Guesses
 from kerp.simulate.person import Person
 
-_LEAST = {"cssrs_screener", "ymrs1", "bprs_plus4", "adverse_events", "arm_guess"}
+_LEAST = {"cssrs_screener", "ymrs1", "bprs_plus4", "adverse_events"}
 _OBSESSIVE = {"ybocs", "ybocs2", "yboccs", "aybocs", "oci_r", "docs", "ocd_vas", "cgi_s"}
 
 
 @dataclass
 class Rater:
-    """Answers for one person. `relief` is the share of baseline severity that is gone, set by who knows the day."""
+    """Answers for one person. `relief` is the share of baseline severity that is gone, set by who knows the day.
+
+    `guesses` is what participant, therapist and rater believe was given.
+    """
 
     person: Person
     chance: np.random.Generator
+    guesses: Guesses
     relief: float = 0.0
 
     def scale(self, identifier: str, rated_by: str) -> ScaleAnswered:
@@ -85,5 +91,7 @@ class Rater:
                     heart_rate_per_min=vital.heart_rate_per_min,
                     spo2_pct=vital.spo2_pct,
                 )
+            case "arm_guess":
+                return self.guesses.asked(Guesser(rated_by))
             case _:
                 return self.scale(instrument, rated_by)

@@ -19,6 +19,7 @@ from kerp.session.drug_track import DrugStatus
 from kerp.session.events import (
     AdministrationEnded,
     AdverseEvent,
+    ArmGuess,
     Coached,
     Debrief,
     DeviceGiven,
@@ -30,6 +31,7 @@ from kerp.session.events import (
     ExposureEnded,
     ExposureStarted,
     ExposureStopped,
+    Guesser,
     HierarchyItem,
     Modality,
     PatientStop,
@@ -43,6 +45,7 @@ from kerp.session.prompts import slots_of
 from kerp.session.proposals import habituated
 from kerp.session.view import View, view_of
 from kerp.simulate.desk import Desk
+from kerp.simulate.guesses import INSTRUMENT as GUESS
 from kerp.simulate.person import Person, Situation
 from kerp.simulate.rater import Rater
 from kerp.simulate.reactions import act
@@ -204,7 +207,8 @@ class Sitting:
         block = open_blocks[-1].name if open_blocks else (view.exposure.blocks[-1].name if after else "")
         named = block if open_blocks or instrument == "expectancy" else ""
         event = self.rater.prompt(instrument, who, named, after=after)
-        self.desk.record(event, self._writer(who), self.session)
+        writer = who if instrument == GUESS else self._writer(who)  # nobody writes another's guess
+        self.desk.record(event, writer, self.session)
 
     def _writer(self, who: str) -> str:
         """The participant answers; the therapist writes."""
@@ -354,6 +358,7 @@ class Sitting:
             self.handed_over = True
             self._ready_to_go(view)
         if self.handed_over and since >= 121 and int(since) % 3 == 0:
+            self._therapists_guess(view)
             self._close(view)
 
     def _ready_to_go(self, view: View) -> None:
@@ -365,6 +370,11 @@ class Sitting:
             self._end_nausea(view)
         for kind in ("vitals", "moaas", "felt_effect"):
             self._answer(kind, "nurse" if kind != "felt_effect" else "participant", view)
+
+    def _therapists_guess(self, view: View) -> None:
+        """Where the session asks for a guess, the therapist gives one once the drug is over; the rater sees none."""
+        if any(p.instrument == GUESS for p in self.plan.prompts) and view.record.last(ArmGuess) is None:
+            self.desk.record(self.rater.guesses.asked(Guesser.THERAPIST), "therapist", self.session)
 
     def _end_nausea(self, view: View) -> None:
         from kerp.session.events import AdverseEventFollowed

@@ -78,7 +78,12 @@ _SHARES = ("floor_share", "kept_share", "ritual_relief", "drug_relief", "expecta
 @cache
 def _numbers() -> dict[str, dict[str, Sourced]]:
     file = DataFile(read_toml(path_of("persons", "simple")))
-    return {name: file.table(name) for name in ("spread", "distress", "behaviour")}
+    return {name: file.table(name) for name in ("spread", "distress", "behaviour", "guess")}
+
+
+def guess_numbers() -> dict[str, Sourced]:
+    """Chances that somebody says active, comparison or that they do not know."""
+    return _numbers()["guess"]
 
 
 def assumptions() -> list[Sourced]:

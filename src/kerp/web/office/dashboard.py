@@ -151,7 +151,9 @@ def _trajectories(courses: list[dict[str, Any]]) -> dict[str, Any] | None:
     scale = answers.instrument(primary)
     series = [(c["participant"].code, _scores(c["state"], primary)) for c in courses]
     highest = scale.total_range[1] if scale.total_range else 100
-    chart = figures.trajectories([(name, points) for name, points in series if points], highest)
+    chart = figures.trajectories(
+        [(name, points) for name, points in series if points], highest, f"{scale.short_name}, total"
+    )
     return {"scale": scale, "chart": chart} if chart else None
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-WIDTH, HEIGHT = 480, 220
+WIDTH, HEIGHT = 480, 248
 BAR = 300
-LEFT, RIGHT, TOP, BOTTOM = 40, 12, 12, 32
+LEFT, RIGHT, TOP, BOTTOM = 40, 12, 28, 48  # axis titles stand above and below
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A line chart: polylines as `points` of an SVG polyline, ticks, and the same as rows for a table."""
+    """A line chart: polylines as `points` of an SVG polyline, ticks, axis titles, and the same as table rows."""
 
     lines: tuple[str, ...]
     dots: tuple[tuple[float, float], ...]
@@ -30,6 +30,8 @@ class Chart:
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     rows: tuple[tuple[str, str], ...]
+    x_title: str
+    y_title: str
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -88,6 +90,8 @@ def recruitment(days: Sequence[date], target: int, today: date) -> Chart | None:
         x_ticks=_day_ticks(first, last),
         y_ticks=tuple(Tick(_y(step, steps[-1]), f"{step:g}") for step in steps),
         rows=tuple((day.isoformat(), str(number)) for number, day in enumerate(ordered, start=1)),
+        x_title="day of registration",
+        y_title="participants registered",
     )
 
 
@@ -97,8 +101,10 @@ def _day_ticks(first: int, last: int) -> tuple[Tick, ...]:
     return tuple(Tick(x, f"{date.fromordinal(d):%-d %b}") for x, d in zip(places, days, strict=True))
 
 
-def trajectories(series: Sequence[tuple[str, Sequence[tuple[float, float]]]], highest: float) -> Chart | None:
-    """One line per participant over study days; no arm."""
+def trajectories(
+    series: Sequence[tuple[str, Sequence[tuple[float, float]]]], highest: float, outcome: str
+) -> Chart | None:
+    """One line per participant over study days; no arm. `outcome` is what is drawn."""
     flat = [point for _, points in series for point in points]
     if not flat:
         return None
@@ -117,6 +123,8 @@ def trajectories(series: Sequence[tuple[str, Sequence[tuple[float, float]]]], hi
         x_ticks=tuple(Tick(place((day, 0))[0], f"{day:g}") for day in days[:: max(1, len(days) // 6)]),
         y_ticks=tuple(Tick(_y(step, steps[-1]), f"{step:g}") for step in steps),
         rows=tuple((f"{name}, day {day:g}", f"{value:g}") for name, points in series for day, value in points),
+        x_title="study day",
+        y_title=outcome,
     )
 
 
