@@ -169,6 +169,11 @@ SPEEDS = {
     "film": 1,
     "numbers": 1,
     "told": 1,
+    "locks": 1,
+    "turned": 1,
+    "idle": 1,
+    "asked": 1,
+    "asked-in-vain": 1,
 }
 
 

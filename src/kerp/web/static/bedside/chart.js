@@ -4,12 +4,15 @@ import { card, clock, h, mark } from "./dom.js";
 
 const EVERY_MS = 15000;
 let drawn = null; // { charts, box, forecast, key }
+const turned = new ResizeObserver(() => { for (const one of drawn.charts) fit(one); });
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export function chart(app) {
   const box = h("div.b-charts", {});
   drawn = { box, charts: [], forecast: null, key: "", at: -Infinity };
+  turned.disconnect(); // the box before this one
+  turned.observe(box);
   queueMicrotask(() => fill(app));
   return [h("h1.visually-hidden", {}, "Chart"), box];
 }
@@ -28,15 +31,16 @@ async function fill(app) {
     const mine = drawn;
     try { const answer = await app.api.get("forecast"); mine.forecast = answer.status === 200 ? answer.data : { error: answer.data.error }; } catch { /* the last one stays */ }
   }
-  const key = JSON.stringify([app.status.series, app.status.exposure, app.t0, theme, drawn.forecast?.statement, innerWidth]);
+  const key = JSON.stringify([app.status.series, app.status.exposure, app.t0, theme, drawn.forecast?.statement]);
   if (key === drawn.key && drawn.charts.length) return;
   drawn.key = key;
-  for (const one of drawn.charts) one.destroy();
+  for (const one of drawn.charts) one.chart.destroy();
   drawn.charts = [];
   drawn.box.replaceChildren(...[ratings(app), concentration(app), vitals(app), table(app)].filter(Boolean));
 }
 
 const zero = (app) => app.t0 ?? Math.min(app.clock.now(), ...app.status.series.suds.map((row) => row[0]));
+const from = (app) => `minutes from ${app.t0 !== null ? "minute 0" : app.status.series.suds.length ? "the first rating" : "now"}`;
 const rowsOf = (app, list) => list.map((row) => [(row[0] - zero(app)) / 60000, row[1]]);
 
 // Every figure has the same axis: from minute 0 on, the hour before it would take the place of the minutes that count.
@@ -74,20 +78,27 @@ const hidden = (scale) => ({ scale, stroke: "transparent", width: 0, points: { s
 
 function axis(options) { return { stroke: css("--ink-2"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line") }, font: "13px system-ui, sans-serif", labelFont: "600 13px system-ui, sans-serif", ...options }; }
 
+const room = (holder) => Math.max(holder.clientWidth, 280);
+
+// At once when the tablet is turned, not at the next refresh.
+function fit({ chart: made, holder }) {
+  if (made.width !== room(holder)) made.setSize({ width: room(holder), height: made.height });
+}
+
 function plot(app, title, note, data, series, { scales, axes, bands = [], height = 260, extra = null }) {
   const holder = h("div.b-plot", {});
   const section = card(title, { class: "b-figure" }, note, holder, legend(series));
   const now = (app.clock.now() - zero(app)) / 60000;
   queueMicrotask(() => {
     const made = new uPlot({
-      width: Math.max(holder.clientWidth, 280), height, padding: [22, 8, 0, 0], legend: { show: false }, cursor: { show: false },
+      width: room(holder), height, padding: [22, 8, 0, 0], legend: { show: false }, cursor: { show: false },
       scales: { x: { time: false, range: [begins(app, data), Math.max(45, now + 15)] }, ...scales },
-      axes: [axis({ values: (_, list) => list.map((value) => `${value}`), label: "minutes from minute 0", labelSize: 20 }), ...axes],
+      axes: [axis({ values: (_, list) => list.map((value) => `${value}`), label: from(app), labelSize: 20 }), ...axes],
       series: [{}, ...series], bands, hooks: { drawClear: [(u) => background(app, u, now)], draw: extra ? [extra] : [] },
     }, data, holder);
     holder.querySelector("canvas")?.setAttribute("role", "img");
     holder.querySelector("canvas")?.setAttribute("aria-label", `${title}. The same numbers stand in the table below.`);
-    drawn.charts.push(made);
+    drawn.charts.push({ chart: made, holder });
   });
   return section;
 }

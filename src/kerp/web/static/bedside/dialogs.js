@@ -9,7 +9,7 @@ export function dialog(title, build, { wide = false } = {}) {
   return new Promise((resolve) => {
     const box = h("dialog.b-dialog", { class: wide ? "wide" : "", "aria-label": title });
     const close = (value = null) => { box.close(); box.remove(); resolve(value); };
-    box.append(h("div.b-dialog-head", {}, h("h2", {}, title), h("button.b-icon", { type: "button", "aria-label": "Close", on: { click: () => close() } }, "✕")), h("div.b-dialog-body", {}, ...[build(close)].flat()));
+    box.append(h("div.b-dialog-head", {}, h("h2", {}, capital(title)), h("button.b-icon", { type: "button", "aria-label": "Close", on: { click: () => close() } }, "✕")), h("div.b-dialog-body", {}, ...[build(close)].flat()));
     box.addEventListener("cancel", () => close());
     document.body.append(box);
     box.showModal();

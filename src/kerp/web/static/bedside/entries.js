@@ -1,6 +1,6 @@
 // Forms of single entries: vital signs, sedation, expectancy, adverse event, medication, rituals, coaching.
 
-import { choice, field, h, words } from "./dom.js";
+import { capital, choice, field, h, words } from "./dom.js";
 import { form } from "./dialogs.js";
 import { number, typed } from "./numbers.js";
 
@@ -53,7 +53,7 @@ export function adverseEvent(app) {
   return form("Adverse event", [
     field("What", choice("What", app.plan.codes.adverse.map((one) => [one.code, one.title]), code, (chosen) => { code = chosen; })),
     field("Grade", choice("Grade", app.plan.codes.grades.map((one) => [one.code, `${one.code} ${one.title}`]), grade, (chosen) => { grade = chosen; })),
-    field("Thought to come from", choice("Relation", app.plan.codes.relations.map((one) => [one, words(one)]), relation, (chosen) => { relation = chosen; })),
+    field("Thought to come from", choice("Relation", app.plan.codes.relations.map((one) => [one, capital(words(one))]), relation, (chosen) => { relation = chosen; })),
     h("label.b-check", {}, h("input", { type: "checkbox", name: "serious" }), h("span", {}, "Serious")),
     field("What was seen and done", h("textarea", { name: "text", rows: 2, maxLength: 2000 }), "No names, no dates of birth."),
   ], (data) => {
@@ -66,7 +66,7 @@ export function adverseEvent(app) {
 export function medication(app) {
   let kind = "";
   return form("Medication given", [
-    field("Kind", choice("Kind", app.plan.codes.medication.map((one) => [one, words(one)]), kind, (chosen) => { kind = chosen; })),
+    field("Kind", choice("Kind", app.plan.codes.medication.map((one) => [one, capital(words(one))]), kind, (chosen) => { kind = chosen; })),
     field("Name", h("input", { name: "name", maxLength: 200 })), field("Amount, with its unit", h("input", { name: "amount", maxLength: 60 })), field("Route", h("input", { name: "route", maxLength: 60 })),
     field("Ordered by", h("input", { name: "by", maxLength: 60 }), "Role or sign-in name."),
   ], (data) => {

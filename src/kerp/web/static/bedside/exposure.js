@@ -1,6 +1,6 @@
 // The exposure track: open, step, taper, hold, end, and what takes the place of extinction. The drug is not touched here.
 
-import { card, choice, field, h, mark, words } from "./dom.js";
+import { capital, card, choice, field, h, mark, words } from "./dom.js";
 import { form } from "./dialogs.js";
 import { expectancy, comment } from "./entries.js";
 
@@ -29,7 +29,7 @@ function openBlock(app, block, may) {
 }
 
 function end(app, block) {
-  return form(`End block ${block.name}`, [h("p", {}, "Which rule ended it?"), h("div.b-big", {}, app.plan.codes.endings.map((code) => h("button", { type: "submit", value: code }, words(code))))],
+  return form(`End block ${block.name}`, [h("p", {}, "Which rule ended it?"), h("div.b-big", {}, app.plan.codes.endings.map((code) => h("button", { type: "submit", value: code }, capital(words(code)))))],
     (_, node) => {
       if (!app.plan.codes.endings.includes(node.dataset.chosen)) return "Tap a rule.";
       app.record({ type: "exposure_end", block: block.name, ending_rule: node.dataset.chosen }, { text: `Block ended: ${words(node.dataset.chosen)}` });

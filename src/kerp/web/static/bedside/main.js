@@ -45,8 +45,8 @@ class App {
     this.listen();
     await this.clock.restore();
     await this.outbox.belongsTo("");
+    this.lock.start(); // before anything is shown
     await this.fromSnapshot();
-    this.lock.start();
     await this.refresh();
     if (!this.status) this.waitForContact();
     this.stream.open();

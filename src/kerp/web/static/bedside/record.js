@@ -28,7 +28,7 @@ function events(app) {
   const all = [...app.entries.values()].toSorted((one, other) => other.occurred_ms - one.occurred_ms || other.seq - one.seq);
   const shown = all.slice(0, app.hints.all ? undefined : 60);
   return card("Entries", {}, app.may("session_record") ? h("div.b-actions", {}, h("button", { type: "button", "data-key": "late", on: { click: () => late(app) } }, "Late entry…"), h("a.button", { href: `/bedside/${app.place.log}/${app.place.session}/paper/` }, "Paper sheet and its entry")) : null,
-    h("div.scroll", { tabIndex: 0, role: "region", "aria-label": "Entries" }, h("table.b-events", {}, h("thead", {}, h("tr", {}, ["Minute", "What", "By", ""].map((text) => h("th", { scope: "col" }, text || h("span.visually-hidden", {}, "Actions"))))),
+    h("div.scroll", { tabIndex: 0, role: "region", "aria-label": "Entries" }, h("table.b-events.cards", {}, h("thead", {}, h("tr", {}, ["Minute", "What", "By", ""].map((text) => h("th", { scope: "col" }, text || h("span.visually-hidden", {}, "Actions"))))),
       h("tbody", {}, shown.map((one) => row(app, one))))),
     all.length > shown.length ? h("button", { type: "button", on: { click: () => { app.hints.all = true; app.render(); } } }, `All ${all.length}`) : null);
 }

@@ -56,6 +56,15 @@ export const read = (store, key) => within([store], "readonly", (s, wrap) => wra
 export const all = (store) => within([store], "readonly", (s, wrap) => wrap(s.getAll()));
 export const write = (store, value, key, durability) => within([store], "readwrite", (s) => { key === undefined ? s.put(value) : s.put(value, key); }, durability);
 
+// One more try of a PIN, counted before anybody looks whether it fits; undefined where there is none.
+export const spendTry = (key) => within(["kept"], "readwrite", async (s, wrap) => {
+  const pin = await wrap(s.get(key));
+  if (!pin) return undefined;
+  const spent = { ...pin, tries: (pin.tries ?? 0) + 1 };
+  s.put(spent, key);
+  return spent;
+});
+
 // A new row comes after all that are there, whatever the device's clock says and whichever tab writes; none is written over.
 export const append = (row) => within(["outbox"], "readwrite", async (s, wrap) => {
   const last = await wrap(s.openKeyCursor(null, "prev"));
