@@ -68,6 +68,10 @@ def test_a_device_is_locked_in_all_its_tabs_and_no_reload_gives_a_try_back(serve
     nurse.page.click("#locked-patient-stop")
     nurse.saved()
     assert nurse.entries()[-1]["event"]["type"] == "patient_stop"
+    nurse.page.evaluate("globalThis.kerp.status = null")  # a page just opened again knows nothing yet
+    nurse.page.click("#lock >> text=Stop exposure")
+    nurse.saved()
+    assert nurse.entries()[-1]["event"]["type"] == "exposure_stop"
     try_pin(nurse.page, served.password)
     unlocked(nurse.page)
     unlocked(third)

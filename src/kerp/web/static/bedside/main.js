@@ -277,8 +277,8 @@ class App {
   wall() { return new Date(Date.now() - this.clock.offset).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: this.plan?.zone }); }
 
   // What goes on when the other track is held or ended: said only where it is true (M11).
-  get exposureGoesOn() { return this.status.exposure.blocks.some((block) => !block.ended_ms) ? " Exposure goes on until somebody stops it." : ""; }
-  get drugGoesOn() { return this.status.drug.status === "running" ? " The drug goes on until somebody stops it." : ""; }
+  get exposureGoesOn() { return this.status?.exposure.blocks.some((block) => !block.ended_ms) ? " Exposure goes on until somebody stops it." : ""; }
+  get drugGoesOn() { return this.status?.drug.status === "running" ? " The drug goes on until somebody stops it." : ""; }
 
   // Entries that wait count as given: what the screen shows is what this device knows.
   waitingOf(type) { return this.outbox.waiting.filter((row) => row.session === session && row.entry.event.type === type).map((row) => row.entry); }
