@@ -12,9 +12,13 @@ from typing import Any
 
 from kerp.base.errors import KerpError
 
+_AS_IT_IS = frozenset({str, int, bool, type(None)})
+
 
 def plain(value: Any) -> Any:
     """Reduce dataclasses, tuples, enums and decimals to what JSON can say. NaN and infinity are refused."""
+    if type(value) in _AS_IT_IS:  # most are
+        return value
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, dict):

@@ -17,7 +17,7 @@ from kerp.session.fold import as_of
 from kerp.session.proposals import PRESCRIBER, decides, of_block, of_discharge, of_gate, of_phase, of_prompts
 from kerp.session.rules import COURSE_RULES, SESSION_RULES
 from kerp.session.state import State
-from kerp.session.view import View, view_of
+from kerp.session.view import View, view_of, views_of
 
 _LOUDNESS = {Level.STOP: 0, Level.HOLD: 1, Level.WARN: 2, Level.INFO: 3}
 
@@ -25,7 +25,7 @@ _LOUDNESS = {Level.STOP: 0, Level.HOLD: 1, Level.WARN: 2, Level.INFO: 3}
 def advise(protocol: Protocol, state: State, now_ms: int) -> tuple[Advice, ...]:
     """All advice at `now_ms` (since the log was opened), the loudest first."""
     state = as_of(protocol, state, now_ms)
-    views = [view_of(protocol, state, record, now_ms) for record in state.sessions]
+    views = views_of(protocol, state, now_ms)
     found = course_advice(protocol, state, now_ms)
     course = tuple(found)
     for view in views:

@@ -30,7 +30,7 @@ from kerp.session.rules.course import straddling
 from kerp.session.rules.dose import device_gap_findings
 from kerp.session.state import State
 from kerp.session.verification import weight_change_pct
-from kerp.session.view import View, view_of
+from kerp.session.view import View, views_of
 from kerp.session.visits import VisitState, visits_of
 
 
@@ -49,7 +49,7 @@ class Deviation:
 def deviations(protocol: Protocol, state: State, now_ms: int) -> tuple[Deviation, ...]:
     """Every deviation known at `now_ms`, in order of time."""
     state = as_of(protocol, state, now_ms)
-    views = [view_of(protocol, state, record, now_ms) for record in state.sessions]
+    views = views_of(protocol, state, now_ms)
     found = [
         *_written(state),
         *_overrides(state),

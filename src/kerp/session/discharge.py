@@ -32,6 +32,10 @@ class Blocker:
 
 def discharge_blockers(view: View) -> tuple[Blocker, ...]:
     """Criteria that are not met now. Off-drug sessions of a drug protocol have none."""
+    return view.once(_blockers)
+
+
+def _blockers(view: View) -> tuple[Blocker, ...]:
     if view.t0_ms is None or not (view.drug.given or view.protocol.dose is None):
         return ()
     wanted = [item for item in view.protocol.discharge if item.active]

@@ -93,6 +93,10 @@ class DrugTrack:
 
 def drug_track(record: SessionRecord, planned_devices: int | None = None) -> DrugTrack:
     """Read the drug track of a session. `planned_devices` is the protocol's number where none was computed."""
+    return record.once(_drug_track, planned_devices)
+
+
+def _drug_track(record: SessionRecord, planned_devices: int | None) -> DrugTrack:
     computed = record.last(DoseComputed)
     planned = computed.event.devices if computed and computed.event.devices else planned_devices
     track = DrugTrack(planned_devices=planned)

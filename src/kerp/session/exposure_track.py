@@ -91,6 +91,10 @@ class ExposureTrack:
 
 def exposure_track(record: SessionRecord) -> ExposureTrack:
     """Read the exposure track of a session."""
+    return record.once(_exposure_track)
+
+
+def _exposure_track(record: SessionRecord) -> ExposureTrack:
     track = ExposureTrack()
     for item in record.strand(Strand.EXPOSURE):
         track = _after(track, item)

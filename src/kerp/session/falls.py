@@ -51,6 +51,10 @@ class Fall:
 
 def falls_of(view: View) -> tuple[Fall, ...]:
     """Every fall of the session, in order, with its possible causes."""
+    return view.once(_falls)
+
+
+def _falls(view: View) -> tuple[Fall, ...]:
     return tuple(fall for block in view.exposure.blocks for fall in _falls_in(view, block))
 
 

@@ -48,6 +48,10 @@ class Missing:
 
 def missing(view: View) -> tuple[Missing, ...]:
     """What stands between this session and its start, by name."""
+    return view.once(_missing)
+
+
+def _missing(view: View) -> tuple[Missing, ...]:
     wanted = [item for item in view.protocol.preconditions if _applies(view, item)]
     found = [Missing(item.id, item.title, why, item.role) for item in wanted if (why := _why(view, item))]
     return (*found, *_pressure(view))

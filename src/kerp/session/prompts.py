@@ -49,6 +49,10 @@ class Slot:
 
 def slots_of(view: View) -> tuple[Slot, ...]:
     """Every slot of the session that has fallen due by now, in order of time."""
+    return view.once(_all_slots)
+
+
+def _all_slots(view: View) -> tuple[Slot, ...]:
     if view.plan is None:
         return ()
     answers = {name: answers_to(view.record, name) for name in {prompt.instrument for prompt in view.plan.prompts}}
@@ -63,10 +67,15 @@ def slots_of(view: View) -> tuple[Slot, ...]:
 
 def next_due_ms(view: View, prompt: Prompt) -> int | None:
     """When a prompt falls due next, as far as the facts known now tell."""
+    return next(iter(later_due_ms(view, prompt)), None)
+
+
+def later_due_ms(view: View, prompt: Prompt) -> list[int]:
+    """Every time at which a prompt falls due after now, as far as the facts known now tell."""
     anchor = view.facts.get(prompt.anchor)
     if anchor is None or view.discharged:
-        return None
-    return next((due for due in _times(prompt, anchor) if due > view.now_ms), None)
+        return []
+    return [due for due in _times(prompt, anchor) if due > view.now_ms]
 
 
 _Phases = tuple[list[int], list[Phase | None]]

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from kerp.session.events import Entry, Event, LogOpened, Observed, SessionOpened, Strand
+from kerp.session.once import ReadOnce
 from kerp.session.series import Index, Series
 
 E = TypeVar("E", bound=Event)
@@ -55,8 +56,8 @@ class Applied:
     before: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRecord:
+@dataclass(frozen=True)
+class SessionRecord(ReadOnce):
     """Entries of one session (or, with an empty id, of the course) by strand, in the order in which they happened."""
 
     id: str = ""
@@ -68,7 +69,11 @@ class SessionRecord:
 
     def of(self, kind: type[E]) -> tuple[Observed[E], ...]:
         """Everything of one type, oldest first."""
-        return tuple(item for item in self.strand(kind.strand) if isinstance(item.event, kind))
+        found: tuple[Observed[E], ...] | None = self._answers.get(kind)
+        if found is None:
+            found = tuple(item for item in self.strand(kind.strand) if isinstance(item.event, kind))
+            self._answers[kind] = found
+        return found
 
     def latest(self, kind: type[E]) -> Iterator[Observed[E]]:
         """Everything of one type, newest first."""
@@ -99,8 +104,8 @@ def _order(item: Observed[Any]) -> tuple[int, int]:
     return item.entry.occurred_ms, item.entry.seq
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+@dataclass(frozen=True)
+class State(ReadOnce):
     """Everything the engine knows of one participant's course. Made by `fold`; never changed."""
 
     entries: Series[Entry] = field(default_factory=Series)  # as recorded, in order of `seq`, corrections not applied

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from kerp.session.fold import as_of
 from kerp.session.gate import Missing, missing
 from kerp.session.prompts import Slot, slots_of
 from kerp.session.state import Flag, State
-from kerp.session.view import View, view_of
+from kerp.session.view import View, views_of
 from kerp.session.visits import VisitStatus, visits_of
 
 
@@ -47,27 +48,31 @@ class Status:
         """Exposure that goes on."""
         return self.view.exposure.open_blocks if self.view else ()
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data for `--json`: phase, clocks, open exposure, due, advice, and what is odd."""
-        return {
-            "now_ms": self.now_ms,
-            "session": _session_dict(self.view) if self.view else None,
-            "due": [_slot_dict(slot, self.view) for slot in self.slots if slot.state in {"due", "overdue", "missed"}],
-            "advice": [plain(advice) | {"key": advice.key} for advice in self.advice],
-            "missing": plain(self.missing),
-            "discharge_blockers": plain(self.blockers),
-            "falls": [plain(fall) | {"is_habituation": fall.is_habituation} for fall in self.falls],
-            "visits": [{"visit": v.visit.id, "state": str(v.state), "day": v.day} for v in self.visits],
-            "deviations": plain(self.deviations),
-            "flags": plain(self.flags),
-        }
+    def as_dict(self, *names: str) -> dict[str, Any]:
+        """Plain data for `--json`: phase, clocks, exposure, due, advice, and what is odd. `names`: these alone."""
+        return {name: _PLAIN[name](self) for name in names or _PLAIN}
+
+
+_LISTED = frozenset({"due", "overdue", "missed"})
+_PLAIN: dict[str, Callable[[Status], Any]] = {
+    "now_ms": lambda now: now.now_ms,
+    "session": lambda now: _session_dict(now.view) if now.view else None,
+    "due": lambda now: [_slot_dict(slot, now.view) for slot in now.slots if slot.state in _LISTED],
+    "advice": lambda now: [plain(advice) | {"key": advice.key} for advice in now.advice],
+    "missing": lambda now: plain(now.missing),
+    "discharge_blockers": lambda now: plain(now.blockers),
+    "falls": lambda now: [plain(fall) | {"is_habituation": fall.is_habituation} for fall in now.falls],
+    "visits": lambda now: [{"visit": v.visit.id, "state": str(v.state), "day": v.day} for v in now.visits],
+    "deviations": lambda now: plain(now.deviations),
+    "flags": lambda now: plain(now.flags),
+}
 
 
 def status(protocol: Protocol, state: State, now_ms: int, session: str = "") -> Status:
     """Everything at `now_ms`, as it was known then."""
     state = as_of(protocol, state, now_ms)
     record = state.session(session) if session else (state.sessions[-1] if state.sessions else None)
-    view = view_of(protocol, state, record, now_ms) if record else None
+    view = next((view for view in views_of(protocol, state, now_ms) if view.record is record), None)
     return Status(
         now_ms=now_ms,
         view=view,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -53,25 +54,28 @@ class VisitStatus:
 
 def dose_entries(state: State) -> tuple[Entry, ...]:
     """The start of each dose given in the course, in order."""
-    found = [_named(record, Strand.DRUG, drug_track(record).t0_entry) for record in state.sessions]
-    return _in_order(found)
+    return _in_order(record.once(_dose_entry) for record in state.sessions)
+
+
+def _dose_entry(record: SessionRecord) -> Entry | None:
+    return _named(record, Strand.DRUG, drug_track(record).t0_entry)
 
 
 def exposure_entries(state: State) -> tuple[Entry, ...]:
     """The first exposure of each session, in order."""
-    found = []
-    for record in state.sessions:
-        blocks = exposure_track(record).blocks
-        if blocks:
-            found.append(_named(record, Strand.EXPOSURE, min(blocks, key=lambda block: block.started_ms).entry))
-    return _in_order(found)
+    return _in_order(record.once(_first_exposure_entry) for record in state.sessions)
+
+
+def _first_exposure_entry(record: SessionRecord) -> Entry | None:
+    blocks = exposure_track(record).blocks
+    return _named(record, Strand.EXPOSURE, min(blocks, key=lambda block: block.started_ms).entry) if blocks else None
 
 
 def _named(record: SessionRecord, strand: Strand, identifier: str) -> Entry | None:
     return next((item.entry for item in record.strand(strand) if item.id == identifier), None)
 
 
-def _in_order(found: list[Entry | None]) -> tuple[Entry, ...]:
+def _in_order(found: Iterable[Entry | None]) -> tuple[Entry, ...]:
     return tuple(sorted((entry for entry in found if entry), key=lambda entry: (entry.occurred_ms, entry.seq)))
 
 
@@ -87,6 +91,10 @@ def anchor_of(state: State, visit: Visit) -> Entry | None:
 
 def visits_of(protocol: Protocol, state: State, now_ms: int) -> tuple[VisitStatus, ...]:
     """Every visit of the protocol, in its order."""
+    return state.once(_visits, protocol, now_ms)
+
+
+def _visits(state: State, protocol: Protocol, now_ms: int) -> tuple[VisitStatus, ...]:
     return tuple(visit_status(state, visit, now_ms) for visit in protocol.visits)
 
 

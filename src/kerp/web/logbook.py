@@ -15,8 +15,11 @@ from uuid import UUID
 from django.db import connection
 
 from kerp.web.models import Log, Participant
+from kerp.web.rows import row_where
 
 _KEPT = 512
+# Asked by every request: written out, because the ORM takes longer to write it than the database to answer.
+_HEAD = "SELECT head_seq, head_hash FROM kerp_log WHERE id = %s"
 _BLINDED = "SELECT blinded FROM kerp_study WHERE id = %s"
 _lock = threading.Lock()
 _participants: OrderedDict[UUID, Participant] = OrderedDict()
@@ -24,11 +27,23 @@ _participants: OrderedDict[UUID, Participant] = OrderedDict()
 
 def log_now(log_id: UUID, *, hold: bool = False) -> Log:
     """The log; `hold` keeps others from appending until the transaction ends. `Log.DoesNotExist` where none is."""
-    log = (Log.objects.select_for_update() if hold else Log.objects).get(id=log_id)
+    log = row_where(Log, "id", log_id, hold=hold)
+    if log is None:
+        raise Log.DoesNotExist
     with _lock:
         known = _participants.get(log_id)
     log.participant = _own(known) if known is not None else _read(log_id)
     return log
+
+
+def head_of(log_id: UUID) -> tuple[int, str]:
+    """Number and hash of the last entry. `Log.DoesNotExist` where there is no such log."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HEAD, [Log._meta.pk.get_db_prep_value(log_id, connection)])
+        row = cursor.fetchone()
+    if row is None:
+        raise Log.DoesNotExist
+    return row[0], row[1]
 
 
 def _own(known: Participant) -> Participant:

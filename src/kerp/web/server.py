@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import ipaddress
 import os
 import socket
@@ -201,4 +202,12 @@ def _run(serving: Serving) -> None:
         timeout_graceful_shutdown=GRACE_S,
     )
     structlog.get_logger("kerp.server").info("serving", host=serving.host, port=serving.port)
+    _look_for_garbage_seldom()
     uvicorn.Server(config).run()
+
+
+def _look_for_garbage_seldom() -> None:
+    """Every request waits while all that is kept between requests is looked through; what was imported never goes."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)

@@ -152,7 +152,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # -- people ------------------------------------------------------------------------------------------------------
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["kerp.web.accounts.sessions.Accounts"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -169,7 +169,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 PASSWORD_RESET_TIMEOUT = int(timedelta(days=3).total_seconds())  # an invitation, used once
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "kerp.web.accounts.sessions"
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_AGE = CONFIG.absolute_h * 3600
 

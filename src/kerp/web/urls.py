@@ -12,11 +12,11 @@ handler404 = "kerp.web.pages.not_found"
 handler500 = "kerp.web.pages.failed"
 
 urlpatterns = [
+    path("", include("kerp.web.bedside.urls")),  # asked most often
     path("", pages.home, name="home"),
     path("health", pages.health, name="health"),
     path("account/", include("kerp.web.accounts.urls")),
     path("", include("kerp.web.office.urls")),
-    path("", include("kerp.web.bedside.urls")),
     path("", include("kerp.web.display.urls")),
     path("api/demonstration/participants", demonstration.participant, name="demonstration_participant"),
 ]

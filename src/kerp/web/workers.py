@@ -1,5 +1,9 @@
 """The threads that read and write the databases for the server: few, long-lived, each with connections of its own.
 
+Three lanes: what devices ask at the bedside, what people ask in the office, and the looks of open streams. However
+long an export or a report takes, no rating waits for it. Few threads each, because Python runs one at a time and
+every change of turn costs: two threads serve fifty sessions half again as fast as eight.
+
 Django's own ASGI handler takes a new thread, and with it new connections, for every request. Opening a connection
 reads the whole schema and costs more than most requests; and fifty requests at once are fifty threads that take turns
 every few milliseconds, so that all of them end late. Here the first to come is the first to be answered.
@@ -11,7 +15,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import IO, Any, ParamSpec, TypeVar
 
 from django.core import signals
@@ -22,35 +26,32 @@ from django.db import close_old_connections
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-WORKERS = 8  # more than cores: most wait for the disk or for their turn to write
-LOOKERS = 2  # of their own, so that no long request holds up the beat of a stream
+THREADS = {"device": 2, "office": 4, "stream": 2}
+DEVICES = "/api/"
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 @cache
-def _workers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(WORKERS, thread_name_prefix="kerp-worker")
+def _pool(lane: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS[lane], thread_name_prefix=f"kerp-{lane}")
 
 
-@cache
-def _lookers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(LOOKERS, thread_name_prefix="kerp-looker")
+def lane_of(path: str) -> str:
+    """Which lane a request belongs to."""
+    return "device" if path.startswith(DEVICES) else "office"
 
 
-async def worked(job: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """What `job` returns, done by one of the workers."""
-    return await _done_by(_workers(), lambda: job(*args, **kwargs))
+async def worked(lane: str, job: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """What `job` returns, done by a thread of this lane."""
+    context = contextvars.copy_context()
+    work = partial(_with_sound_connections, lambda: job(*args, **kwargs))
+    return await asyncio.get_running_loop().run_in_executor(_pool(lane), context.run, work)
 
 
 async def looked_up(job: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """What `job` returns: a short look into the database for a stream, beside the requests."""
-    return await _done_by(_lookers(), lambda: job(*args, **kwargs))
-
-
-async def _done_by(pool: ThreadPoolExecutor, job: Callable[[], R]) -> R:
-    context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(pool, context.run, _with_sound_connections, job)
+    return await worked("stream", job, *args, **kwargs)
 
 
 def _with_sound_connections(job: Callable[[], R]) -> R:
@@ -63,7 +64,7 @@ def _with_sound_connections(job: Callable[[], R]) -> R:
 
 
 class PooledHandler(ASGIHandler):
-    """Django's ASGI handler, whose requests run from end to end in one worker; the bodies of streams stay async."""
+    """Django's ASGI handler, whose requests run from end to end in one thread; the bodies of streams stay async."""
 
     def __init__(self) -> None:
         BaseHandler.__init__(self)
@@ -79,9 +80,10 @@ class PooledHandler(ASGIHandler):
             return
         with body:
             set_script_prefix(get_script_prefix(scope))
-            response = await worked(self._answered, scope, body)
+            lane = lane_of(scope["path"])
+            response = await worked(lane, self._answered, scope, body)
             if response.streaming:
-                await self._stream(response, receive, send)
+                await self._stream(response, receive, send, lane)
             else:
                 await self.send_response(response, send)
 
@@ -96,7 +98,7 @@ class PooledHandler(ASGIHandler):
             response.close()
         return response
 
-    async def _stream(self, response: HttpResponseBase, receive: Any, send: Any) -> None:
+    async def _stream(self, response: HttpResponseBase, receive: Any, send: Any, lane: str) -> None:
         """Send until the stream ends or the other side has gone."""
         both = [
             asyncio.create_task(self.send_response(response, send)),
@@ -108,6 +110,6 @@ class PooledHandler(ASGIHandler):
             for task in both:
                 task.cancel()
             ended = await asyncio.gather(*both, return_exceptions=True)
-            await worked(response.close)
+            await worked(lane, response.close)
         if isinstance(ended[0], Exception):
             raise ended[0]

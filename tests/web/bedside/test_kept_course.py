@@ -205,7 +205,21 @@ def test_where_the_database_cannot_be_asked_a_stream_ends_rather_than_look_quiet
     assert awaited(listens())
 
 
-def test_the_server_answers_in_a_worker_and_a_stream_ends_when_the_page_has_gone(monkeypatch):
+def test_no_device_waits_for_what_the_office_asks():
+    released = threading.Event()
+
+    async def both() -> str:
+        slow = [asyncio.create_task(workers.worked("office", released.wait, 20)) for _ in range(20)]
+        try:
+            return await asyncio.wait_for(workers.worked("device", lambda: "answered"), 10)
+        finally:
+            released.set()
+            await asyncio.gather(*slow)
+
+    assert awaited(both()) == "answered"
+
+
+def test_the_server_answers_in_the_lane_of_who_asks_and_a_stream_ends_when_the_page_has_gone(monkeypatch):
     handler = workers.PooledHandler()
 
     async def asked(path: str) -> list[dict]:
@@ -242,7 +256,9 @@ def test_the_server_answers_in_a_worker_and_a_stream_ends_when_the_page_has_gone
     monkeypatch.setattr(handler, "get_response", answer)
     start, body = awaited(asked("/some/page"))
     assert (start["status"], body["body"]) == (200, b"GET /some/page")
-    assert threads[0].startswith("kerp-worker")
+    awaited(asked("/api/time"))
+    assert threads[0].startswith("kerp-office")
+    assert threads[1].startswith("kerp-device")
 
     ended = []
 

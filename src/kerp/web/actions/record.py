@@ -23,6 +23,7 @@ from kerp.session.events import Event
 from kerp.web.actions import door
 from kerp.web.logbook import log_now
 from kerp.web.models import Entry, Flag, Log
+from kerp.web.rows import row_where
 
 FUTURE_TOLERANCE_MS = 5_000  # beyond this an entry from the future is kept and flagged (M20)
 
@@ -172,10 +173,7 @@ def conflicts_flagged(log_id: UUID, actor: str, submitted: Sequence[Submitted]) 
 
 def known(entry_id: UUID) -> Entry | None:
     """The entry that stands under an id of a device."""
-    try:
-        return Entry.objects.get(entry_id=entry_id)
-    except Entry.DoesNotExist:
-        return None
+    return row_where(Entry, "entry_id", entry_id)
 
 
 def _conflict(submitted: Submitted, stands: Entry) -> SameIdOtherContentError:

@@ -23,10 +23,16 @@ _SAME = 1e-9  # relative: floats of the same decimal, on their way through a bro
 _Numbers = Mapping[str, Decimal | int | None]
 
 
+def dose_in(event: Event) -> DoseComputed | None:
+    """The computed dose that an entry holds, itself or in the place of another."""
+    said = event.replacement if isinstance(event, Corrected) else event
+    return said if isinstance(said, DoseComputed) else None
+
+
 def check(log: Log, event: Event) -> None:
     """`KerpError` where a computed dose, or the one a correction puts in its place, is not the protocol's."""
-    said = event.replacement if isinstance(event, Corrected) else event
-    if not isinstance(said, DoseComputed):
+    said = dose_in(event)
+    if said is None:
         return
     protocol = protocol_of(log)
     blinded = protocol.blinded or log.participant.study.blinded

@@ -169,7 +169,7 @@ def _check_what_was_seen(log: Log, submitted: Submitted) -> None:
 
 def _check_dose(log: Log, submitted: Submitted) -> None:
     """A dose that stands already is not looked at again: what was sent twice is the same entry."""
-    if not record.known(submitted.id):
+    if dosecheck.dose_in(submitted.event) and not record.known(submitted.id):
         dosecheck.check(log, submitted.event)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +31,7 @@ from kerp.session.events import (
 )
 from kerp.session.exposure_track import Block
 from kerp.session.gate import missing
-from kerp.session.prompts import next_due_ms
+from kerp.session.prompts import later_due_ms
 from kerp.session.proposals import next_taper_step
 from kerp.session.state import State
 from kerp.session.status import Status, status
@@ -47,7 +46,7 @@ from kerp.web.models import Log, Person
 A_MOMENT_MS = 250
 _KEPT = 256
 _shown: dict[UUID, tuple[tuple[str, str, int], int, dict[str, Any]]] = {}
-AHEAD = 12  # due times of one prompt that a device knows beforehand
+AHEAD = 12  # due times of one prompt that a device knows beforehand, should it lose contact
 
 
 def picture(log: Log, session: str, person: Person, now_ms: int) -> dict[str, Any]:
@@ -83,8 +82,7 @@ def _drawn(log: Log, session: str, now_ms: int) -> dict[str, Any]:
 
 
 def _status(now: Status) -> dict[str, Any]:
-    data = now.as_dict()
-    return {key: data[key] for key in ("session", "advice", "discharge_blockers", "falls", "deviations", "flags")}
+    return now.as_dict("session", "advice", "discharge_blockers", "falls", "deviations", "flags")
 
 
 def _session(view: View, now: Status, state: State) -> dict[str, Any]:
@@ -159,7 +157,8 @@ _ORDER = {"overdue": 0, "due": 1, "next": 2, "missed": 3}
 
 
 def _prompt(view: View, prompt: Prompt, slot: Any) -> dict[str, Any] | None:
-    upcoming = next_due_ms(view, prompt)
+    later = later_due_ms(view, prompt)
+    upcoming = later[0] if later else None
     state, due_ms = "next", upcoming
     if slot is not None and (slot.open or (str(slot.state) == "missed" and upcoming is None)):
         state, due_ms = str(slot.state), slot.due_ms
@@ -177,17 +176,8 @@ def _prompt(view: View, prompt: Prompt, slot: Any) -> dict[str, Any] | None:
         "due_ms": due_ms,
         "late_ms": due_ms + round(prompt.late_after_min * 60_000),
         "missed_ms": due_ms + round(prompt.missed_after_min * 60_000),
-        "later_ms": _later(view, prompt),
+        "later_ms": later[:AHEAD],
     }
-
-
-def _later(view: View, prompt: Prompt) -> list[int]:
-    """The next times, as far as today's facts tell: for a device that loses contact."""
-    times: list[int] = []
-    while len(times) < AHEAD and (due := next_due_ms(view, prompt)) is not None:
-        times.append(due)
-        view = replace(view, now_ms=due)
-    return times
 
 
 def gate(view: View) -> list[dict[str, Any]]:
