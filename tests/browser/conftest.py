@@ -19,13 +19,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from system_browser import ARGUMENTS, CHROMIUM
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # steps.py is shared by several test files
 SHOTS = HERE.parents[1] / "out" / "screens"
-CHROMIUM = next(
-    (path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), "/usr/bin/chromium"
-)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 TABLET, PHONE, DESK = (768, 1024), (390, 844), (1280, 800)
 
 

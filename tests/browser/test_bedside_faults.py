@@ -25,12 +25,10 @@ import pytest
 from bad_network import BadNetwork
 from playwright.sync_api import Error
 
+from system_browser import ARGUMENTS, CHROMIUM
+
 HERE = Path(__file__).parent
 
-CHROMIUM = next(
-    (path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), "/usr/bin/chromium"
-)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 OFF_MS = 2_000  # the limit of the product: a device whose clock is off by more is flagged
 SLACK_MS = 3_000  # half the time an answer takes on a machine with much else to do: by so much a page may be wrong
 TABS = 2

@@ -14,6 +14,7 @@ import pytest
 
 from kerp.records.logfile import Log
 from kerp.report.session.document import read_for_report, session_page, session_report
+from system_browser import ARGUMENTS
 
 A4_PT = (595.3, 841.9)
 CONTENT_PX = round((210 - 2 * 14) / 25.4 * 96)  # width of an A4 page between the margins of the style sheet
@@ -54,7 +55,7 @@ def printed(pdf: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def tab(playing: Any, chromium: str, report: Path) -> Iterator[Any]:
-    browser = playing.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    browser = playing.chromium.launch(executable_path=chromium, args=ARGUMENTS)
     opened = browser.new_page(viewport={"width": 1280, "height": 900})
     opened.asked = []
     opened.on("request", lambda request: opened.asked.append(request.url))

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from system_browser import ARGUMENTS, CHROMIUM
+
 SIZES = {"desktop": (1280, 800), "tablet": (768, 1024), "phone": (390, 844)}
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 SHOTS = Path(__file__).parents[2] / "out" / "screens"
@@ -112,7 +114,7 @@ def test_pages_of_a_blinded_study_are_accessible(serving, playing, tmp_path, siz
     assert seeded.returncode == 0, seeded.stderr[-2000:]
     who = seeded.stdout.split()[-1]
     server = serving(data, "--demo")
-    browser = playing.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
+    browser = playing.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
     ways = {
         "pharmacy": ("pharmacist", "/pharmacy/", None),
         "prepare": ("pharmacist", "/pharmacy/kerp-b/prepare/B1-001/", show_recipe),
