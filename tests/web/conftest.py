@@ -156,7 +156,7 @@ class Served:
         import json
         from urllib.request import urlopen
 
-        with urlopen(self.url + path, timeout=10) as answer:
+        with urlopen(self.url + path, timeout=60) as answer:
             return json.load(answer)
 
     def wait(self) -> None:

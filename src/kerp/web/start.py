@@ -30,5 +30,5 @@ def reach() -> None:
         try:
             connections[alias].ensure_connection()
         except OperationalError as error:
-            said = str(error).strip().splitlines()[0]
+            said = str(error).strip().partition("\n")[0]
             raise KerpError(Fault(f"the database does not answer: {said}", field=names[alias])) from None

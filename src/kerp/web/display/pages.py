@@ -46,6 +46,7 @@ from kerp.web.typed import TypedWhole
 from kerp.web.workers import looked_up
 
 _View = Callable[..., HttpResponseBase]
+_LARGEST = f"{LARGEST_BYTES // 2**20} MB"
 FROM_A_SCREEN = (StimulusShown, SudsRated, UrgeRated, FeltEffectRated)
 
 
@@ -267,7 +268,7 @@ class StimulusForm(forms.Form):
         help_text="For a text or a prompt card.",
     )
     file = forms.FileField(
-        required=False, label="File", help_text="JPEG, PNG, WebP, MP3, Ogg, WAV, MP4 or WebM; at most 24 MB."
+        required=False, label="File", help_text=f"JPEG, PNG, WebP, MP3, Ogg, WAV, MP4 or WebM; at most {_LARGEST}."
     )
     theme = forms.CharField(required=False, max_length=80, label="Theme")
     intensity = TypedWhole(min_value=0, max_value=100, label="Rated by the participant, 0 to 100")
@@ -288,7 +289,8 @@ class StimulusForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if self.too_large:
-            self.add_error("file", "This file is larger than 24 MB, the most that is kept. Nothing was kept of it.")
+            message = f"This file is larger than {_LARGEST}, the most that is kept. Nothing was kept of it."
+            self.add_error("file", message)
         elif bool(data.get("text")) == bool(data.get("file")):
             self.add_error("file", "Either a text or a file is asked for.")
         return data
