@@ -168,25 +168,11 @@ def test_compiled_and_plain_executors_agree_to_nine_digits(model_id):
         assert np.allclose(a, b, rtol=0, atol=1e-9)
 
 
-def test_the_vectorised_executor_and_an_ordinary_solver_agree():
-    """An independent executor: SciPy's LSODA on the right-hand side written out from MODEL.md, one person."""
-    from scipy.integrate import solve_ivp
-
-    from kerp.patient.response import drug_inputs
-
-    fixed = {"kappa_a": 0.5, "kappa_c": -0.7, "kappa_p": 0.4, "zeta": 0.6}
-    person = reference_person(fixed)
-    v = {name: float(column[0]) for name, column in person.parameters.items()}
-    r = 0.85
-    schedule = load_schedule("concurrent")
+def written_out(v, r, drug, fine):
+    """The right-hand side of MODEL.md for one person, `side(t, y, session)`, and the habit that it starts from."""
     phi = v["xi"] * v["eta0"] * v["N"] * (1 - v["n0"]) / (v["n0"] * (1 - v["V0"]))
     star = 1 / (1 - v["V0"]) + v["delta"] / (v["xi"] * v["eta0"] * v["N"] * v["V0"] * (1 - v["n0"]))
     g, Q0 = min(6.0, 0.9 * star), v["rho"] * v["V0"]
-    fine = np.concatenate([np.arange(1, 2880) / 2880, np.linspace(1, 15, 4000)])
-    drug = drug_inputs(person, schedule, fine)
-
-    def at(series, t):
-        return np.interp(t, fine, series[:, 0], left=0.0)
 
     def ne_of(Q, X, session):
         n = 1 / (1 + np.exp(-(np.log(v["n0"] / (1 - v["n0"])) + g * (Q - Q0) / v["rho"])))
@@ -194,7 +180,7 @@ def test_the_vectorised_executor_and_an_ordinary_solver_agree():
 
     def right_side(t, y, session):
         S, L, Q, X, _ = y
-        E, F, P = at(drug.E, t), at(drug.F, t), at(drug.P, t)
+        E, F, P = (driven(series, t, fine) for series in (drug.E, drug.F, drug.P))
         V = v["V0"] - S - L
         obsession = V * (1 - v["psi"] * X)
         _, ne = ne_of(Q, X, session)
@@ -210,6 +196,28 @@ def test_the_vectorised_executor_and_an_ordinary_solver_agree():
         dQ = ne / v["n0"] * (v["rho"] * obsession - Q) / v["tauQ"]
         return dS, dL, dQ, v["k_on"] * E * (1 - X) - X / v["tauX"], E
 
+    return right_side, Q0
+
+
+def driven(series, t, fine):
+    """The drug's part at a moment."""
+    return np.interp(t, fine, series[:, 0], left=0.0)
+
+
+def test_the_vectorised_executor_and_an_ordinary_solver_agree():
+    """An independent executor: SciPy's LSODA on the right-hand side written out from MODEL.md, one person."""
+    from scipy.integrate import solve_ivp
+
+    from kerp.patient.response import drug_inputs
+
+    fixed = {"kappa_a": 0.5, "kappa_c": -0.7, "kappa_p": 0.4, "zeta": 0.6}
+    person = reference_person(fixed)
+    v = {name: float(column[0]) for name, column in person.parameters.items()}
+    r = 0.85
+    schedule = load_schedule("concurrent")
+    fine = np.concatenate([np.arange(1, 2880) / 2880, np.linspace(1, 15, 4000)])
+    drug = drug_inputs(person, schedule, fine)
+    right_side, Q0 = written_out(v, r, drug, fine)
     y, now = np.array([0.0, 0.0, Q0, 0.0, 0.0]), 0.0
     for session in (*schedule.sessions, None):
         end = 14.0 if session is None else session.day
@@ -222,7 +230,11 @@ def test_the_vectorised_executor_and_an_ordinary_solver_agree():
                 y, now = solved.y[:, -1].copy(), stop
                 if on:
                     Ebar = (y[4] - before) / (session.end_day - session.day)
-                    kept = np.log(v["xi"] / (1 - v["xi"])) + v["kappa_c"] * Ebar + v["kappa_p"] * at(drug.P, now)
+                    kept = (
+                        np.log(v["xi"] / (1 - v["xi"]))
+                        + v["kappa_c"] * Ebar
+                        + v["kappa_p"] * driven(drug.P, now, fine)
+                    )
                     y[0], y[1] = y[0] + y[1] / (1 + np.exp(-kept)), 0.0
     grid = build(schedule)
     request = Request((schedule,), model("core"), fixed=fixed, typical=True)

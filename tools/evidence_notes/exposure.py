@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evidence_notes.row import Row, origin, read, take
+from evidence_notes.row import Row, noted, read
 
 PROCESS = {
     "Elsner 2022": "elsner2022",
@@ -45,7 +45,4 @@ PROCESS_COLUMNS = {
 
 def habituation(notes: Path) -> list[Row]:
     """Studies of distress within and between exposures."""
-    return [
-        take(line, PROCESS_COLUMNS) | origin(line["study"], PROCESS, line["provenance"])
-        for line in read(notes / "habituation.csv")
-    ]
+    return noted(read(notes / "habituation.csv"), PROCESS_COLUMNS, PROCESS, "study")

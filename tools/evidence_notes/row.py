@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 Row = dict[str, str]
@@ -23,6 +24,11 @@ def take(line: Row, columns: dict[str, str]) -> Row:
 def origin(text: str, table: dict[str, str], provenance: str) -> Row:
     """The two columns every table ends with."""
     return {"source": source_of(text, table), "mark": mark_of(provenance)}
+
+
+def noted(lines: Iterable[Row], columns: dict[str, str], table: dict[str, str], named_in: str) -> list[Row]:
+    """Lines of a note as rows of ours; the column `named_in` says where each comes from."""
+    return [take(line, columns) | origin(line[named_in], table, line["provenance"]) for line in lines]
 
 
 def source_of(text: str, table: dict[str, str]) -> str:

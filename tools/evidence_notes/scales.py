@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evidence_notes.row import Row, origin, read, take
+from evidence_notes.row import Row, noted, read
 
 SCALES = {
     "ybocs2": "storch2010; ybocs2bands2025; ybocs2conversion2022",
@@ -64,7 +64,4 @@ SCALE_COLUMNS = {
 
 def instrument_facts(notes: Path) -> list[Row]:
     """What is known of each scale, with its rights."""
-    return [
-        take(line, SCALE_COLUMNS) | origin(line["id"], SCALES, line["provenance"])
-        for line in read(notes / "instruments.csv")
-    ]
+    return noted(read(notes / "instruments.csv"), SCALE_COLUMNS, SCALES, "id")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from evidence_notes.row import Row, mark_of, origin, read, take
+from evidence_notes.row import Row, mark_of, noted, read, take
 
 METAPSY = "metapsy2024"
 
@@ -164,11 +164,8 @@ REGISTRATION_COLUMNS = {
 
 def trials(notes: Path) -> list[Row]:
     """Hand-gathered rows only: the arms that come from Metapsy stand in `psychotherapy_ybocs`."""
-    return [
-        take(line, TRIAL_COLUMNS) | origin(line["study"], TRIALS, line["provenance"])
-        for line in read(notes / "trials.csv")
-        if not line["source"].startswith("Metapsy")
-    ]
+    gathered = (line for line in read(notes / "trials.csv") if not line["source"].startswith("Metapsy"))
+    return noted(gathered, TRIAL_COLUMNS, TRIALS, "study")
 
 
 def psychotherapy(notes: Path) -> list[Row]:
@@ -204,10 +201,7 @@ def arms(line: Row, control_group: str) -> Row:
 
 def meta_estimates(notes: Path) -> list[Row]:
     """Published or computed pooled estimates, safety rates, thresholds."""
-    return [
-        take(line, ESTIMATE_COLUMNS) | origin(line["source_short"], ESTIMATES, line["provenance"])
-        for line in read(notes / "meta_estimates.csv")
-    ]
+    return noted(read(notes / "meta_estimates.csv"), ESTIMATE_COLUMNS, ESTIMATES, "source_short")
 
 
 def registrations(notes: Path) -> list[Row]:

@@ -14,7 +14,7 @@ from kerp.session.calendar import study_days_between
 from kerp.session.events import Entry, LogOpened
 from kerp.session.fold import fold
 from kerp.session.state import SessionRecord, State
-from kerp.session.view import View, view_of
+from kerp.session.view import View, views_of
 from kerp.session.visits import dose_entries, exposure_entries
 
 
@@ -51,8 +51,7 @@ class Course:
     @cached_property
     def views(self) -> tuple[View, ...]:
         """Every session as it ended, in order."""
-        found = [view_of(self.protocol, self.state, record, self.end_ms) for record in self.state.sessions]
-        return tuple(sorted(found, key=_began))
+        return tuple(sorted(views_of(self.protocol, self.state, self.end_ms), key=_began))
 
     @cached_property
     def day_zero(self) -> Entry | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Self, TypeVar, TypeVarTuple
 
-P = ParamSpec("P")
+Asked = TypeVarTuple("Asked")
 R = TypeVar("R")
 
 
@@ -21,11 +21,11 @@ class ReadOnce:
     def _answers(self) -> dict[Any, Any]:
         return {}
 
-    def once(self, read: Callable[Concatenate[Self, P], R], *args: P.args, **more: P.kwargs) -> R:
+    def once(self, read: Callable[[Self, *Asked], R], *args: *Asked) -> R:
         """`read(self, *args)`. The newest answer of each `read` is kept, for equal arguments."""
         kept = self._answers.get(read)
-        if kept is None or kept[0] != args or more:
-            kept = self._answers[read] = (args, read(self, *args, **more))
+        if kept is None or kept[0] != args:
+            kept = self._answers[read] = (args, read(self, *args))
         answer: R = kept[1]
         return answer
 

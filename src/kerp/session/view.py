@@ -1,4 +1,4 @@
-"""One session as it stands at a moment: what rules, gates and screens look at. Made by `view_of`, never kept."""
+"""One session as it stands at a moment: what rules, gates and screens look at. Read off the record by `view_of`."""
 
 from __future__ import annotations
 
